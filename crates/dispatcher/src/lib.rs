@@ -1,0 +1,1 @@
+//! Sends deliveries to endpoints, and decides what follows each attempt.

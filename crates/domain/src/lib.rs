@@ -1,0 +1,26 @@
+//! The rules of webhook delivery: what an event, an endpoint, a delivery and an attempt are, and
+//! what may follow what.
+//!
+//! **Invariant:** nothing here reads a clock, draws a random number or does input or output. The
+//! instant, the jitter and the answer of a receiver are arguments, so every rule can be tested
+//! without a server, and the same input always gives the same decision.
+
+pub mod limits;
+
+pub mod id;
+
+pub mod event;
+pub mod event_type;
+pub mod trace;
+
+pub mod endpoint;
+pub mod matching;
+
+pub mod attempt;
+pub mod delivery;
+pub mod outcome;
+pub mod retry;
+pub mod retry_after;
+pub mod tier;
+
+pub mod shard;

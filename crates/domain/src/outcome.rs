@@ -1,0 +1,198 @@
+//! What came of an attempt, and what that means: one pure function.
+
+use std::time::Duration;
+
+/// What the dispatcher saw of an attempt.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Observed {
+    /// An answer with a status line. The status decides; a body that fails afterwards doesn't
+    /// matter, since a retry would make a duplicate.
+    Answered {
+        /// The status code as sent, three digits.
+        status: u16,
+        /// The answer's `Retry-After`, if it made sense.
+        retry_after: Option<Duration>,
+    },
+    /// No answer.
+    Failed(Failure),
+}
+
+/// Why there was no answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Failure {
+    /// The address, or one of those its name resolved to, is not one we send to.
+    AddressForbidden,
+    /// The URL is not one we send to: its scheme, its port or its form.
+    UrlForbidden,
+    /// The name does not exist.
+    DnsNotFound,
+    /// The name servers answered with an error.
+    DnsFailed,
+    /// The name servers did not answer in time.
+    DnsTimeout,
+    /// The connection was refused.
+    ConnectionRefused,
+    /// The connection could not be made for another reason.
+    ConnectionFailed,
+    /// No connection within the deadline.
+    ConnectTimeout,
+    /// The certificate is not valid for the name, now, from an authority we trust.
+    TlsCertificate,
+    /// The TLS handshake failed for another reason.
+    TlsFailed,
+    /// No status line within the deadline.
+    ResponseTimeout,
+    /// The connection was closed or reset before the status line.
+    ConnectionClosed,
+    /// What came is not an HTTP answer, or one beyond our bounds.
+    ProtocolError,
+}
+
+impl Failure {
+    /// The code in the record, the API and the metrics.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::AddressForbidden => "address_forbidden",
+            Self::UrlForbidden => "url_forbidden",
+            Self::DnsNotFound => "dns_not_found",
+            Self::DnsFailed => "dns_failed",
+            Self::DnsTimeout => "dns_timeout",
+            Self::ConnectionRefused => "connection_refused",
+            Self::ConnectionFailed => "connection_failed",
+            Self::ConnectTimeout => "connect_timeout",
+            Self::TlsCertificate => "tls_certificate",
+            Self::TlsFailed => "tls_failed",
+            Self::ResponseTimeout => "response_timeout",
+            Self::ConnectionClosed => "connection_closed",
+            Self::ProtocolError => "protocol_error",
+        }
+    }
+}
+
+/// What an attempt means for its delivery and its endpoint.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outcome {
+    /// The receiver has it.
+    Delivered,
+    /// The receiver wants no more at this URL: the delivery is dead and the endpoint disabled.
+    Gone,
+    /// It failed, and may succeed later.
+    Failed {
+        /// How long the receiver asked to be left alone.
+        retry_after: Option<Duration>,
+        /// Whether to send this endpoint less.
+        pressure: Pressure,
+    },
+}
+
+/// What a failure says about the endpoint's load.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Pressure {
+    /// Nothing.
+    None,
+    /// It is overloaded: halve what is sent at once.
+    Overloaded,
+}
+
+/// Decides what an attempt means.
+///
+/// | seen | means |
+/// |---|---|
+/// | 2xx | delivered |
+/// | 410 | gone |
+/// | 429, 502, 503, 504, other 5xx, time-outs | failed, and overloaded |
+/// | anything else: 3xx (never followed), 4xx, no answer | failed |
+#[must_use]
+pub fn classify(observed: Observed) -> Outcome {
+    use Failure::{ConnectTimeout, ResponseTimeout};
+    match observed {
+        Observed::Answered {
+            status: 200..=299, ..
+        } => Outcome::Delivered,
+        Observed::Answered { status: 410, .. } => Outcome::Gone,
+        Observed::Answered {
+            status: 429 | 500..=599,
+            retry_after,
+        } => Outcome::Failed {
+            retry_after,
+            pressure: Pressure::Overloaded,
+        },
+        Observed::Answered { retry_after, .. } => Outcome::Failed {
+            retry_after,
+            pressure: Pressure::None,
+        },
+        Observed::Failed(ConnectTimeout | ResponseTimeout) => Outcome::Failed {
+            retry_after: None,
+            pressure: Pressure::Overloaded,
+        },
+        Observed::Failed(_) => Outcome::Failed {
+            retry_after: None,
+            pressure: Pressure::None,
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use rstest::rstest;
+
+    use super::*;
+
+    fn answered(status: u16) -> Outcome {
+        classify(Observed::Answered {
+            status,
+            retry_after: None,
+        })
+    }
+
+    #[rstest]
+    #[case(301)]
+    #[case(304)]
+    #[case(400)]
+    #[case(404)]
+    #[case(199)]
+    #[case(999)]
+    fn other_answers_fail_without_pressure(#[case] status: u16) {
+        let failed = Outcome::Failed {
+            retry_after: None,
+            pressure: Pressure::None,
+        };
+        assert_eq!(answered(status), failed);
+    }
+
+    #[rstest]
+    #[case(429)]
+    #[case(500)]
+    #[case(503)]
+    fn overload_is_told_apart(#[case] status: u16) {
+        let failed = Outcome::Failed {
+            retry_after: None,
+            pressure: Pressure::Overloaded,
+        };
+        assert_eq!(answered(status), failed);
+    }
+
+    #[test]
+    fn gone_is_gone() {
+        assert_eq!(answered(410), Outcome::Gone);
+    }
+
+    proptest! {
+        #[test]
+        fn only_2xx_is_success(status: u16) {
+            prop_assert_eq!(answered(status) == Outcome::Delivered, (200..300).contains(&status));
+        }
+
+        #[test]
+        fn a_failure_keeps_what_the_receiver_asked_for(status in 300u16..600, seconds: u64) {
+            prop_assume!(status != 410);
+            let retry_after = Some(Duration::from_secs(seconds));
+            let outcome = classify(Observed::Answered { status, retry_after });
+            let is_kept =
+                matches!(outcome, Outcome::Failed { retry_after: kept, .. } if kept == retry_after);
+            prop_assert!(is_kept);
+        }
+    }
+}

@@ -1,0 +1,1 @@
+//! Writes events to the record and turns each into deliveries.

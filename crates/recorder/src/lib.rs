@@ -1,0 +1,1 @@
+//! Writes attempts and dead letters to the record, and keeps its partitions.

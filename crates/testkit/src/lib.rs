@@ -1,0 +1,1 @@
+//! Private servers, scripted receivers and waiting with a deadline, for tests.
