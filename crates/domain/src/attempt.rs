@@ -43,6 +43,17 @@ pub enum Trigger {
 }
 
 impl Trigger {
+    /// Every trigger.
+    pub const ALL: [Self; 2] = [Self::Automatic, Self::Replay];
+
+    /// The trigger of this name.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL
+            .into_iter()
+            .find(|trigger| trigger.as_str() == name)
+    }
+
     /// The name in the record and the API.
     #[must_use]
     pub const fn as_str(self) -> &'static str {

@@ -83,6 +83,15 @@ pub enum DeadReason {
 }
 
 impl DeadReason {
+    /// Every reason.
+    pub const ALL: [Self; 2] = [Self::Exhausted, Self::Gone];
+
+    /// The reason of this name.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|reason| reason.as_str() == name)
+    }
+
     /// The name in the record and the API.
     #[must_use]
     pub const fn as_str(self) -> &'static str {

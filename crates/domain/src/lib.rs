@@ -19,6 +19,7 @@ pub mod matching;
 pub mod attempt;
 pub mod delivery;
 pub mod outcome;
+pub mod report;
 pub mod retry;
 pub mod retry_after;
 pub mod tier;

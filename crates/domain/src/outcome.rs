@@ -49,6 +49,31 @@ pub enum Failure {
 }
 
 impl Failure {
+    /// Every failure.
+    pub const ALL: [Self; 13] = [
+        Self::AddressForbidden,
+        Self::UrlForbidden,
+        Self::DnsNotFound,
+        Self::DnsFailed,
+        Self::DnsTimeout,
+        Self::ConnectionRefused,
+        Self::ConnectionFailed,
+        Self::ConnectTimeout,
+        Self::TlsCertificate,
+        Self::TlsFailed,
+        Self::ResponseTimeout,
+        Self::ConnectionClosed,
+        Self::ProtocolError,
+    ];
+
+    /// The failure of this code.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL
+            .into_iter()
+            .find(|failure| failure.as_str() == name)
+    }
+
     /// The code in the record, the API and the metrics.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
@@ -172,6 +197,13 @@ mod tests {
             pressure: Pressure::Overloaded,
         };
         assert_eq!(answered(status), failed);
+    }
+
+    #[test]
+    fn failures_have_names_of_their_own() {
+        for failure in Failure::ALL {
+            assert_eq!(Failure::from_name(failure.as_str()), Some(failure));
+        }
     }
 
     #[test]
