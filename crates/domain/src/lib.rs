@@ -18,6 +18,7 @@ pub mod matching;
 
 pub mod attempt;
 pub mod delivery;
+pub mod dispatch;
 pub mod outcome;
 pub mod report;
 pub mod retry;

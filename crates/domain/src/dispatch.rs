@@ -1,0 +1,65 @@
+//! Dispatches: deliveries on their way from fan-out through the queues to a dispatcher.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use time::OffsetDateTime;
+
+use crate::delivery::Due;
+use crate::event_type::EventType;
+use crate::id::{EventId, TenantId};
+use crate::tier::Wait;
+use crate::trace::TraceContext;
+
+/// What a delivery carries of its event; shared by all deliveries of the event in a message.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Content {
+    /// The event, and the `webhook-id` that the receiver sees.
+    pub event: EventId,
+    /// Whose it is.
+    pub tenant: TenantId,
+    /// What kind of event it is.
+    pub event_type: EventType,
+    /// When it happened, in UTC.
+    pub timestamp: OffsetDateTime,
+    /// When it was accepted; its UTC day is the partition of all its rows.
+    pub accepted_at: OffsetDateTime,
+    /// The payload, or where it is.
+    pub payload: Payload,
+    /// The publisher's trace.
+    pub trace: TraceContext,
+}
+
+/// The payload of a delivery.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Payload {
+    /// JSON text, byte for byte as published.
+    Inline(Bytes),
+    /// In the event's row, since it is larger than [`crate::limits::INLINE_PAYLOAD_BYTES`].
+    Stored,
+}
+
+/// One delivery in a message.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Dispatch {
+    /// What it carries.
+    pub content: Arc<Content>,
+    /// The attempt to make.
+    pub due: Due,
+    /// How long to wait before it is made.
+    pub wait: Wait,
+    /// Whether another dispatcher may be making it.
+    pub custody: Custody,
+    /// How often the slow lane has sent it back for want of room.
+    pub overflows: u32,
+}
+
+/// Whether another copy of this attempt may be under way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Custody {
+    /// There is none but this one and the broker's redeliveries of it.
+    Sole,
+    /// A dispatcher was making the attempt when its patience ended and handed this copy to the
+    /// queue: whether the attempt was settled must be asked before anything is sent.
+    HandedOver,
+}
