@@ -212,8 +212,8 @@ fn during_rotation_either_secret_verifies() {
             TOLERANCE,
         )
     };
-    assert_eq!(verify(&[new.clone()]), Ok(()));
-    assert_eq!(verify(&[old.clone()]), Ok(()));
+    assert_eq!(verify(std::slice::from_ref(&new)), Ok(()));
+    assert_eq!(verify(std::slice::from_ref(&old)), Ok(()));
     assert_eq!(
         verify(&[Secret::from_bytes(vec![9; 24]).unwrap(), old]),
         Ok(())
