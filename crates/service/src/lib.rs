@@ -1,10 +1,14 @@
 //! What every role needs to live in production: its life from boot to drain, its health, its
-//! telemetry.
+//! telemetry, its port for operators.
 //!
 //! A role is handed a [`Lifecycle`] and a [`Health`] and knows nothing of signals or ports.
 
 pub mod health;
 pub mod lifecycle;
+pub mod ops;
+pub mod signals;
+pub mod telemetry;
+pub mod trace;
 
-pub use health::{Health, Latch};
-pub use lifecycle::Lifecycle;
+pub use health::{Health, Latch, Readiness};
+pub use lifecycle::{Drained, Lifecycle};

@@ -1,0 +1,201 @@
+//! Logs, traces and metrics of a process.
+//!
+//! Spans are exported in batches from a thread of its own, and dropped when the collector is
+//! slow: telemetry never waits in the way of a delivery.
+
+use std::time::Duration;
+
+use opentelemetry::trace::TracerProvider;
+use opentelemetry::{KeyValue, global};
+use opentelemetry_otlp::WithExportConfig;
+use opentelemetry_sdk::Resource;
+use opentelemetry_sdk::metrics::SdkMeterProvider;
+use opentelemetry_sdk::trace::{Sampler, SdkTracerProvider};
+use prometheus::Registry;
+use tracing::Subscriber;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::registry::LookupSpan;
+use tracing_subscriber::util::SubscriberInitExt;
+use tracing_subscriber::{EnvFilter, Layer, fmt};
+
+/// How long the last spans may take to leave at the end of the process.
+const FLUSH: Duration = Duration::from_secs(5);
+
+/// What a process says of itself, and where.
+#[derive(Debug, Clone, clap::Args)]
+pub struct TelemetryConfig {
+    /// What is logged: levels by module, such as `info,dispatcher=debug`.
+    #[arg(long, global = true, env = "POSTHASTE_LOG", default_value = "info")]
+    pub log: String,
+    /// The form of a log line.
+    #[arg(
+        long,
+        global = true,
+        env = "POSTHASTE_LOG_FORMAT",
+        value_enum,
+        default_value_t
+    )]
+    pub log_format: LogFormat,
+    /// The OTLP/gRPC collector that spans are sent to, such as `http://localhost:4317`; without
+    /// it no spans are recorded, and a publisher's trace passes through unchanged.
+    #[arg(long, global = true, env = "OTEL_EXPORTER_OTLP_ENDPOINT")]
+    pub otlp_endpoint: Option<String>,
+    /// The share of traces that begin here and are recorded, 0 to 1; a publisher's own decision
+    /// goes before it.
+    #[arg(
+        long,
+        global = true,
+        env = "POSTHASTE_TRACE_SHARE",
+        default_value_t = 1.0
+    )]
+    pub trace_share: f64,
+}
+
+/// The form of a log line.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, clap::ValueEnum)]
+pub enum LogFormat {
+    /// For people.
+    #[default]
+    Text,
+    /// For machines, one object a line.
+    Json,
+}
+
+/// Telemetry that could not be started.
+#[derive(Debug, thiserror::Error)]
+pub enum TelemetryError {
+    /// The log filter can't be read.
+    #[error("invalid log filter {filter:?}")]
+    Filter {
+        /// What was given.
+        filter: String,
+        /// What is wrong with it.
+        source: tracing_subscriber::filter::ParseError,
+    },
+    /// The OTLP exporter can't be made.
+    #[error("invalid OTLP endpoint {endpoint:?}")]
+    Exporter {
+        /// What was given.
+        endpoint: String,
+        /// What is wrong with it.
+        source: opentelemetry_otlp::ExporterBuildError,
+    },
+    /// The metrics can't be registered.
+    #[error("metrics can't be registered")]
+    Metrics(#[source] opentelemetry_sdk::error::OTelSdkError),
+    /// A subscriber is set already.
+    #[error("logging was started twice")]
+    Twice(#[from] tracing_subscriber::util::TryInitError),
+}
+
+/// The telemetry of this process while it runs.
+#[derive(Debug)]
+pub struct Telemetry {
+    tracer: Option<SdkTracerProvider>,
+    meter: SdkMeterProvider,
+    registry: Registry,
+}
+
+impl Telemetry {
+    /// Starts logging, tracing and metrics for the whole process. Call once, inside the runtime.
+    ///
+    /// # Errors
+    /// When a setting can't be used, or when telemetry was started before.
+    pub fn start(config: &TelemetryConfig, role: &'static str) -> Result<Self, TelemetryError> {
+        let resource = Resource::builder()
+            .with_service_name(format!("posthaste-{role}"))
+            .with_attribute(KeyValue::new("service.version", env!("CARGO_PKG_VERSION")))
+            .build();
+        let registry = Registry::new();
+        let meter = meter(&registry, resource.clone())?;
+        let tracer = config.otlp_endpoint.as_deref();
+        let tracer = tracer
+            .map(|endpoint| tracer_to(endpoint, config.trace_share, resource))
+            .transpose()?;
+        let filter =
+            EnvFilter::builder()
+                .parse(&config.log)
+                .map_err(|source| TelemetryError::Filter {
+                    filter: config.log.clone(),
+                    source,
+                })?;
+        let spans = tracer.as_ref().map(|provider| {
+            tracing_opentelemetry::layer().with_tracer(provider.tracer("posthaste"))
+        });
+        tracing_subscriber::registry()
+            .with(filter)
+            .with(spans)
+            .with(lines(config.log_format))
+            .try_init()?;
+        global::set_meter_provider(meter.clone());
+        Ok(Self {
+            tracer,
+            meter,
+            registry,
+        })
+    }
+
+    /// Where `/metrics` reads from.
+    #[must_use]
+    pub const fn registry(&self) -> &Registry {
+        &self.registry
+    }
+
+    /// Sends what is left, within a few seconds. What can't be sent is dropped: the process is
+    /// ending.
+    pub fn flush(self) {
+        if let Some(tracer) = self.tracer
+            && let Err(error) = tracer.shutdown_with_timeout(FLUSH)
+        {
+            tracing::warn!(%error, "the last spans were not sent");
+        }
+        if let Err(error) = self.meter.shutdown() {
+            tracing::debug!(%error, "the meter did not shut down");
+        }
+    }
+}
+
+fn meter(registry: &Registry, resource: Resource) -> Result<SdkMeterProvider, TelemetryError> {
+    let exporter = opentelemetry_prometheus::exporter()
+        .with_registry(registry.clone())
+        .scope_info_enabled(false)
+        .build()
+        .map_err(TelemetryError::Metrics)?;
+    Ok(SdkMeterProvider::builder()
+        .with_reader(exporter)
+        .with_resource(resource)
+        .build())
+}
+
+fn tracer_to(
+    endpoint: &str,
+    share: f64,
+    resource: Resource,
+) -> Result<SdkTracerProvider, TelemetryError> {
+    let exporter = opentelemetry_otlp::SpanExporter::builder()
+        .with_tonic()
+        .with_endpoint(endpoint)
+        .build()
+        .map_err(|source| TelemetryError::Exporter {
+            endpoint: endpoint.to_owned(),
+            source,
+        })?;
+    let sampler = Sampler::ParentBased(Box::new(Sampler::TraceIdRatioBased(share)));
+    Ok(SdkTracerProvider::builder()
+        .with_batch_exporter(exporter)
+        .with_sampler(sampler)
+        .with_resource(resource)
+        .build())
+}
+
+/// Lines go to standard error: standard output belongs to the command line's answers.
+fn lines<S>(format: LogFormat) -> Box<dyn Layer<S> + Send + Sync>
+where
+    S: Subscriber + for<'a> LookupSpan<'a>,
+{
+    let layer = fmt::layer().with_writer(std::io::stderr);
+    match format {
+        LogFormat::Text => layer.with_target(false).boxed(),
+        LogFormat::Json => layer.json().flatten_event(true).boxed(),
+    }
+}
