@@ -1,0 +1,15 @@
+//! The messages as bytes: there and back, from old versions, and refused.
+
+#![expect(
+    clippy::unwrap_used,
+    reason = "all of it is tests; the lint knows functions marked as tests alone"
+)]
+
+mod round_trips;
+
+mod compatibility;
+
+mod refusals;
+
+mod samples;
+mod strategies;
