@@ -1,0 +1,202 @@
+//! The handle from which everything else is made.
+
+use std::sync::{Arc, OnceLock};
+
+use lapin::options::QueueDeclareOptions;
+use lapin::types::FieldTable;
+use thiserror::Error;
+use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
+
+use crate::backoff::Backoff;
+use crate::config::Config;
+use crate::connection::{ConnectError, Endpoint, UrlError};
+use crate::consumer::{Consumer, ConsumerOptions};
+use crate::declare::{self, DeclareError};
+use crate::properties::short;
+use crate::publisher::{Publisher, PublisherOptions};
+use crate::topology::Topology;
+
+/// A RabbitMQ broker. Cheap to clone; holds no connection itself.
+#[derive(Clone)]
+pub struct Broker {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    endpoint: Endpoint,
+    /// What was declared last, to be declared again where something turns out to be missing.
+    topology: OnceLock<Topology>,
+}
+
+/// What a queue holds at a moment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct QueueDepth {
+    /// Messages that wait to be consumed; those in a consumer's hands don't count.
+    pub messages: u32,
+    /// Consumers.
+    pub consumers: u32,
+}
+
+/// Why a queue's depth isn't known.
+#[derive(Debug, Error)]
+pub enum DepthError {
+    /// There is no such queue.
+    #[error("queue {queue} does not exist")]
+    Missing {
+        /// Its name.
+        queue: String,
+    },
+    /// The broker can't be reached, or doesn't answer in time.
+    #[error("the broker can't be reached: {reason}")]
+    Unavailable {
+        /// What went wrong.
+        reason: String,
+    },
+}
+
+impl Broker {
+    /// A broker at this address. Nothing is connected yet.
+    ///
+    /// # Errors
+    /// The URL is none of AMQP.
+    pub fn new(config: &Config) -> Result<Self, UrlError> {
+        let shared = Shared {
+            endpoint: Endpoint::new(config)?,
+            topology: OnceLock::new(),
+        };
+        Ok(Self {
+            shared: Arc::new(shared),
+        })
+    }
+
+    /// Declares everything in the topology. What exists with the same arguments stays as it is.
+    ///
+    /// # Errors
+    /// See [`DeclareError`].
+    pub async fn declare(&self, topology: &Topology) -> Result<(), DeclareError> {
+        let connection = self.shared.endpoint.connect("declare").await?;
+        let limit = self.shared.endpoint.timeout;
+        match timeout(limit, declare::all(&connection, topology)).await {
+            Ok(declared) => declared?,
+            Err(_) => return Err(ConnectError::Timeout(limit).into()),
+        }
+        let _ = self.shared.topology.set(topology.clone());
+        Ok(())
+    }
+
+    /// Declares everything in the topology, as soon as the broker can be reached.
+    ///
+    /// Returns without having declared anything only when `stop` is cancelled.
+    ///
+    /// # Errors
+    /// [`DeclareError::Conflict`] and [`DeclareError::Refused`], which waiting doesn't mend.
+    pub async fn declare_when_up(
+        &self,
+        topology: &Topology,
+        stop: &CancellationToken,
+    ) -> Result<(), DeclareError> {
+        let mut backoff = Backoff::new();
+        loop {
+            match stop.run_until_cancelled(self.declare(topology)).await {
+                Some(Err(DeclareError::Unavailable { reason })) => {
+                    tracing::warn!(%reason, "the topology is not declared yet");
+                }
+                Some(declared) => return declared,
+                None => return Ok(()),
+            }
+            let wait = tokio::time::sleep(backoff.wait());
+            if stop.run_until_cancelled(wait).await.is_none() {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Declares again what was declared before, if anything was.
+    pub(crate) async fn redeclare(&self) {
+        let Some(topology) = self.shared.topology.get() else {
+            return;
+        };
+        if let Err(error) = self.declare(topology).await {
+            tracing::warn!(%error, "the topology could not be declared again");
+        }
+    }
+
+    /// A publisher on a connection of its own, which it makes in the background.
+    ///
+    /// Must be called within a Tokio runtime. `name` ends up in the connection's name.
+    #[must_use]
+    pub fn publisher(&self, name: &str) -> Publisher {
+        self.publisher_with(name, PublisherOptions::default())
+    }
+
+    /// A publisher with other bounds than the default.
+    ///
+    /// Must be called within a Tokio runtime.
+    #[must_use]
+    pub fn publisher_with(&self, name: &str, options: PublisherOptions) -> Publisher {
+        Publisher::start(self.clone(), self.shared.endpoint.clone(), name, options)
+    }
+
+    /// A consumer on a connection of its own, which it makes in the background. It takes no more
+    /// messages once `stop` is cancelled.
+    ///
+    /// Must be called within a Tokio runtime.
+    #[must_use]
+    pub fn consumer(&self, options: ConsumerOptions, stop: CancellationToken) -> Consumer {
+        Consumer::start(self.clone(), self.shared.endpoint.clone(), options, stop)
+    }
+
+    /// How many messages wait in a queue, asked over a connection made for it. For tests, checks
+    /// and coarse metrics, a few times a minute.
+    ///
+    /// # Errors
+    /// See [`DepthError`].
+    pub async fn depth(&self, queue: &str) -> Result<QueueDepth, DepthError> {
+        let limit = self.shared.endpoint.timeout;
+        match timeout(limit, self.ask_depth(queue)).await {
+            Ok(depth) => depth,
+            Err(_) => Err(ConnectError::Timeout(limit).into()),
+        }
+    }
+
+    async fn ask_depth(&self, queue: &str) -> Result<QueueDepth, DepthError> {
+        let connection = self.shared.endpoint.connect("depth").await?;
+        let channel = connection.create_channel().await?;
+        let passive = QueueDeclareOptions {
+            passive: true,
+            ..QueueDeclareOptions::default()
+        };
+        let asked = channel.queue_declare(short(queue), passive, FieldTable::default());
+        match asked.await {
+            Ok(found) => Ok(QueueDepth {
+                messages: found.message_count(),
+                consumers: found.consumer_count(),
+            }),
+            Err(error) if declare::is_missing(&error) => Err(DepthError::Missing {
+                queue: queue.to_owned(),
+            }),
+            Err(error) => Err(error.into()),
+        }
+    }
+}
+
+impl From<ConnectError> for DepthError {
+    fn from(error: ConnectError) -> Self {
+        Self::Unavailable {
+            reason: error.to_string(),
+        }
+    }
+}
+
+impl From<lapin::Error> for DepthError {
+    fn from(error: lapin::Error) -> Self {
+        ConnectError::from(error).into()
+    }
+}
+
+impl std::fmt::Debug for Broker {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Broker").finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,99 @@
+//! One connection to the broker, made within a deadline.
+
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use lapin::tcp::AMQPUriTcpExt;
+use lapin::uri::AMQPUri;
+use lapin::{Connection, ConnectionProperties};
+use secrecy::ExposeSecret;
+use thiserror::Error;
+use tokio::sync::Semaphore;
+use tokio::time::timeout;
+use url::{Host, Url};
+
+use crate::config::Config;
+
+/// How many attempts to connect may be under way at once. One that timed out while the broker's
+/// machine keeps silent can't be taken back: it holds a thread until the socket gives up.
+const ATTEMPTS_UNDER_WAY: usize = 8;
+
+/// The URL of the configuration can't be used.
+#[derive(Debug, Error)]
+#[error("the broker's URL is not an AMQP URL: {reason}")]
+pub struct UrlError {
+    reason: String,
+}
+
+/// Why there is no connection.
+#[derive(Debug, Error)]
+pub(crate) enum ConnectError {
+    #[error("no connection within {0:?}")]
+    Timeout(Duration),
+    #[error(transparent)]
+    Refused(#[from] lapin::Error),
+}
+
+/// Where the broker is, and how to connect to it.
+#[derive(Clone)]
+pub(crate) struct Endpoint {
+    uri: AMQPUri,
+    name: Arc<str>,
+    pub(crate) timeout: Duration,
+    under_way: Arc<Semaphore>,
+}
+
+impl Endpoint {
+    pub(crate) fn new(config: &Config) -> Result<Self, UrlError> {
+        let url = config.url.expose_secret();
+        let mut uri: AMQPUri = url.parse().map_err(|reason| UrlError { reason })?;
+        // The library takes `localhost` for every host that is an IPv6 address.
+        if let Ok(url) = Url::parse(url)
+            && let Some(Host::Ipv6(address)) = url.host()
+        {
+            uri.authority.host = address.to_string();
+        }
+        let heartbeat = config.heartbeat.as_secs().clamp(1, u64::from(u16::MAX));
+        uri.query.heartbeat = u16::try_from(heartbeat).ok();
+        Ok(Self {
+            uri,
+            name: config.name.as_str().into(),
+            timeout: config.connect_timeout,
+            under_way: Arc::new(Semaphore::new(ATTEMPTS_UNDER_WAY)),
+        })
+    }
+
+    /// Connects, under the role's name and this purpose.
+    pub(crate) async fn connect(&self, purpose: &str) -> Result<Connection, ConnectError> {
+        let limit = self.timeout;
+        let name = format!("{} {purpose}", self.name);
+        let uri = self.uri.clone();
+        let under_way = Arc::clone(&self.under_way);
+        let attempt = async move {
+            let _permit = under_way.acquire_owned().await;
+            open(uri, name, limit).await
+        };
+        // A task of its own, so that an attempt which outlives its deadline still counts as under
+        // way, and a connection that comes of it late is closed.
+        match timeout(limit, tokio::spawn(attempt)).await {
+            Ok(Ok(connected)) => Ok(connected?),
+            Ok(Err(panicked)) => Err(lapin::Error::from(io::Error::other(panicked)).into()),
+            Err(_) => Err(ConnectError::Timeout(limit)),
+        }
+    }
+}
+
+async fn open(uri: AMQPUri, name: String, limit: Duration) -> lapin::Result<Connection> {
+    let properties = ConnectionProperties::default()
+        .with_client_property("product".into(), "posthaste".into())
+        .with_client_property("version".into(), env!("CARGO_PKG_VERSION").into())
+        .with_connection_name(name.into());
+    let connect = async move |uri: AMQPUri, runtime| {
+        timeout(limit, uri.connect_async(&runtime))
+            .await
+            .unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))
+            .map_err(lapin::Error::from)
+    };
+    Connection::connector(uri, lapin::runtime::default_runtime()?, connect, properties).await
+}

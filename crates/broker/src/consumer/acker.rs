@@ -1,0 +1,164 @@
+//! Acknowledging: one message, or many at once without touching those between.
+
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use futures::future::join_all;
+use lapin::options::BasicAckOptions;
+use lapin::{Channel, Connection};
+
+/// The right to acknowledge one message, once.
+///
+/// Dropped without an acknowledgement, the message stays unacknowledged, and counts against the
+/// prefetch, until its channel ends; then it comes back to the queue.
+#[derive(Debug)]
+#[must_use = "a message that is not acknowledged stays where it is until its channel ends"]
+pub struct Acker {
+    tag: u64,
+    acker: lapin::Acker,
+    generation: Arc<Generation>,
+}
+
+/// A channel that messages came over, for as long as any of them is held.
+#[derive(Debug)]
+pub(crate) struct Generation {
+    _connection: Connection,
+    _channel: Channel,
+    /// The delivery tags that have been handed out and not acknowledged.
+    held: Mutex<BTreeSet<u64>>,
+}
+
+impl Generation {
+    pub(super) fn new(connection: Connection, channel: Channel) -> Arc<Self> {
+        Arc::new(Self {
+            _connection: connection,
+            _channel: channel,
+            held: Mutex::default(),
+        })
+    }
+
+    pub(super) fn acker(self: &Arc<Self>, tag: u64, acker: lapin::Acker) -> Acker {
+        self.with_held(|held| held.insert(tag));
+        Acker {
+            tag,
+            acker,
+            generation: Arc::clone(self),
+        }
+    }
+
+    fn with_held<T>(&self, change: impl FnOnce(&mut BTreeSet<u64>) -> T) -> T {
+        change(&mut self.held.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+impl Acker {
+    /// Tells the broker that the message is done with.
+    ///
+    /// When its channel has ended this does nothing: the message comes back, and is a duplicate.
+    pub async fn ack(self) {
+        acknowledge(&self, Multiple::No).await;
+        self.generation.with_held(|held| held.remove(&self.tag));
+    }
+
+    /// Whether the channel that the message came over is still there to acknowledge it.
+    #[must_use]
+    pub fn is_usable(&self) -> bool {
+        self.acker.usable()
+    }
+
+    pub(super) fn is_beside(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.generation, &other.generation)
+    }
+}
+
+/// Acknowledges all of these, with as few frames as possible. As with [`Acker::ack`], what came
+/// over a channel that has ended comes back.
+///
+/// They may come from several consumers, in any order, and other messages between them may still
+/// be unacknowledged: none of those is touched.
+pub async fn ack_all(ackers: impl IntoIterator<Item = Acker>) {
+    let mut ackers: Vec<Acker> = ackers.into_iter().collect();
+    ackers.sort_by_key(|acker| (Arc::as_ptr(&acker.generation).addr(), acker.tag));
+    for batch in ackers.chunk_by(Acker::is_beside) {
+        ack_batch(batch).await;
+    }
+}
+
+/// Acknowledges these of one channel, in the order of their tags.
+async fn ack_batch(batch: &[Acker]) {
+    let Some(generation) = batch.first().map(|acker| &acker.generation) else {
+        return;
+    };
+    let tags: Vec<u64> = batch.iter().map(|acker| acker.tag).collect();
+    let together = generation.with_held(|held| leading(held, &tags));
+    let (first, rest) = batch.split_at(together);
+    if let Some(last) = first.last() {
+        acknowledge(last, Multiple::Yes).await;
+    }
+    join_all(rest.iter().map(|acker| acknowledge(acker, Multiple::No))).await;
+    // Only now, so that nobody else's `multiple` covers a tag whose own acknowledgement is still
+    // on its way: the broker ends a channel that acknowledges a tag twice.
+    generation.with_held(|held| {
+        for tag in &tags {
+            held.remove(tag);
+        }
+    });
+}
+
+/// How many of these tags, from the first, come before every other one that is held. The tags are
+/// held, and in ascending order.
+fn leading(held: &BTreeSet<u64>, tags: &[u64]) -> usize {
+    held.iter()
+        .zip(tags)
+        .take_while(|(held, tag)| held == tag)
+        .count()
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Multiple {
+    Yes,
+    No,
+}
+
+async fn acknowledge(acker: &Acker, multiple: Multiple) {
+    let options = BasicAckOptions {
+        multiple: multiple == Multiple::Yes,
+    };
+    match acker.acker.ack(options).await {
+        Ok(true) => {}
+        Ok(false) => tracing::debug!("not acknowledged: the channel has ended"),
+        Err(error) => tracing::debug!(%error, "not acknowledged"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::collection::btree_set;
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        /// What is acknowledged together with the last of the leading tags is in the batch.
+        #[test]
+        fn no_other_message_is_acknowledged(
+            held in btree_set(1u64..40, 1..30),
+            picks in proptest::collection::vec(any::<bool>(), 30),
+        ) {
+            let tags: Vec<u64> = held
+                .iter()
+                .zip(&picks)
+                .filter_map(|(tag, pick)| pick.then_some(*tag))
+                .collect();
+            let together = leading(&held, &tags);
+            if let Some(last) = tags[..together].last() {
+                let covered: Vec<u64> = held.range(..=last).copied().collect();
+                prop_assert_eq!(covered, &tags[..together]);
+            }
+            // And it is as many as can be.
+            if let Some(next) = tags.get(together) {
+                prop_assert!(held.range(..next).count() > together);
+            }
+        }
+    }
+}

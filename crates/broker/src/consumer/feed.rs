@@ -1,0 +1,132 @@
+//! Keeps a consumer's connection alive, and passes on what it brings.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use futures::StreamExt;
+use lapin::options::{BasicCancelOptions, BasicConsumeOptions, BasicQosOptions};
+use lapin::types::FieldTable;
+use lapin::{Channel, Connection};
+use tokio::sync::mpsc;
+use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
+
+use super::acker::Generation;
+use super::received::Received;
+use crate::backoff::Backoff;
+use crate::broker::Broker;
+use crate::connection::{ConnectError, Endpoint};
+use crate::declare;
+use crate::properties::short;
+
+/// How long the broker may take to confirm that it sends no more.
+const FAREWELL: Duration = Duration::from_secs(2);
+
+pub(super) struct Keeper {
+    pub(super) broker: Broker,
+    pub(super) endpoint: Endpoint,
+    pub(super) name: String,
+    pub(super) queue: Arc<str>,
+    pub(super) prefetch: u16,
+    pub(super) connected: Arc<AtomicBool>,
+    pub(super) messages: mpsc::Sender<Received>,
+}
+
+struct Open {
+    // Keeps the connection open while there is anything to consume or to acknowledge.
+    connection: Connection,
+    channel: Channel,
+    consumer: lapin::Consumer,
+}
+
+/// Why a consumer is no longer fed.
+enum Ended {
+    Stopped,
+    Lost,
+}
+
+impl Keeper {
+    pub(super) async fn run(self, stop: CancellationToken) {
+        let mut backoff = Backoff::new();
+        while let Some(opened) = stop.run_until_cancelled(self.open()).await {
+            match opened {
+                Ok(open) => {
+                    backoff = Backoff::new();
+                    tracing::info!(queue = %self.queue, "consuming");
+                    self.connected.store(true, Ordering::Relaxed);
+                    let ended = self.feed(open, &stop).await;
+                    self.connected.store(false, Ordering::Relaxed);
+                    match ended {
+                        Ended::Stopped => return,
+                        Ended::Lost => tracing::warn!(queue = %self.queue, "lost the broker"),
+                    }
+                }
+                Err(error) => self.report(&error).await,
+            }
+            let wait = tokio::time::sleep(backoff.wait());
+            if stop.run_until_cancelled(wait).await.is_none() {
+                return;
+            }
+        }
+    }
+
+    async fn report(&self, error: &ConnectError) {
+        tracing::warn!(queue = %self.queue, %error, "can't consume");
+        if let ConnectError::Refused(error) = error
+            && declare::is_missing(error)
+        {
+            self.broker.redeclare().await;
+        }
+    }
+
+    async fn open(&self) -> Result<Open, ConnectError> {
+        let purpose = format!("consume {}", self.name);
+        let connection = self.endpoint.connect(&purpose).await?;
+        let limit = self.endpoint.timeout;
+        let consume = async {
+            let channel = connection.create_channel().await?;
+            channel
+                .basic_qos(self.prefetch, BasicQosOptions::default())
+                .await?;
+            let (queue, tag) = (short(&self.queue), short(""));
+            let options = BasicConsumeOptions::default();
+            let consumer = channel
+                .basic_consume(queue, tag, options, FieldTable::default())
+                .await?;
+            Ok::<_, lapin::Error>((channel, consumer))
+        };
+        let consumed = timeout(limit, consume).await;
+        let (channel, consumer) = consumed.map_err(|_| ConnectError::Timeout(limit))??;
+        Ok(Open {
+            connection,
+            channel,
+            consumer,
+        })
+    }
+
+    /// Passes messages on until the channel ends, or we are to stop.
+    async fn feed(&self, mut open: Open, stop: &CancellationToken) -> Ended {
+        let generation = Generation::new(open.connection, open.channel.clone());
+        loop {
+            let delivery = match stop.run_until_cancelled(open.consumer.next()).await {
+                Some(Some(Ok(delivery))) => delivery,
+                Some(Some(Err(_)) | None) => return Ended::Lost,
+                None => break,
+            };
+            let received = Received::new(delivery, &generation, &self.queue);
+            match stop.run_until_cancelled(self.messages.send(received)).await {
+                Some(Ok(())) => {}
+                Some(Err(_)) | None => break,
+            }
+        }
+        // What is in flight keeps the channel open, to be acknowledged over it; only no more
+        // messages shall come.
+        let (tag, options) = (open.consumer.tag(), BasicCancelOptions::default());
+        let cancel = open.channel.basic_cancel(tag, options);
+        if !matches!(timeout(FAREWELL, cancel).await, Ok(Ok(()))) {
+            tracing::debug!(queue = %self.queue, "the consumer could not be cancelled");
+        }
+        Ended::Stopped
+    }
+}

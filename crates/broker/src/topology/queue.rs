@@ -1,0 +1,107 @@
+//! The names of the queues.
+
+use domain::shard::Shard;
+use domain::tier::Tier;
+
+/// Whose work a quarantined item is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Lane {
+    /// Ingest's: a publisher's message.
+    Inbox,
+    /// Fan-out's: an accepted event.
+    Events,
+    /// The dispatchers': a delivery.
+    Dispatch,
+    /// The recorder's: a report.
+    Results,
+}
+
+impl Lane {
+    /// Every lane.
+    pub const ALL: [Self; 4] = [Self::Inbox, Self::Events, Self::Dispatch, Self::Results];
+
+    /// The lane's name, which is also its routing key.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Inbox => "inbox",
+            Self::Events => "events",
+            Self::Dispatch => "dispatch",
+            Self::Results => "results",
+        }
+    }
+
+    /// The lane whose work this queue holds; none for queues where messages only wait or rest.
+    #[must_use]
+    pub fn of_queue(queue: &str) -> Option<Self> {
+        if queue == inbox() {
+            Some(Self::Inbox)
+        } else if queue == results() {
+            Some(Self::Results)
+        } else if queue.starts_with(FANOUT) {
+            Some(Self::Events)
+        } else if queue.starts_with(FRESH) || queue.starts_with(RETRYING) {
+            Some(Self::Dispatch)
+        } else {
+            None
+        }
+    }
+}
+
+const FANOUT: &str = "posthaste.fanout.";
+const FRESH: &str = "posthaste.dispatch.fresh.";
+const RETRYING: &str = "posthaste.dispatch.retry.";
+
+/// What platforms publish.
+#[must_use]
+pub fn inbox() -> String {
+    "posthaste.inbox".into()
+}
+
+/// Accepted events of a shard.
+#[must_use]
+pub fn fanout(shard: Shard) -> String {
+    format!("{FANOUT}{shard}")
+}
+
+/// A shard's deliveries that have not been tried.
+#[must_use]
+pub fn dispatch_fresh(shard: Shard) -> String {
+    format!("{FRESH}{shard}")
+}
+
+/// A shard's deliveries that have waited, and those of slow endpoints.
+#[must_use]
+pub fn dispatch_retry(shard: Shard) -> String {
+    format!("{RETRYING}{shard}")
+}
+
+/// Deliveries that wait for this tier's delay.
+#[must_use]
+pub fn retry(tier: Tier) -> String {
+    format!("posthaste.retry.{}", tier.name())
+}
+
+/// What the dispatchers have to report.
+#[must_use]
+pub fn results() -> String {
+    "posthaste.results".into()
+}
+
+/// What nobody could work on.
+#[must_use]
+pub fn dead() -> String {
+    "posthaste.dead".into()
+}
+
+/// What a publisher got wrong.
+#[must_use]
+pub fn rejected() -> String {
+    "posthaste.rejected".into()
+}
+
+/// Items of dead-lettered batches, each tried once more alone.
+#[must_use]
+pub fn quarantine(lane: Lane) -> String {
+    format!("posthaste.quarantine.{}", lane.name())
+}
