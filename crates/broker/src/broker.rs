@@ -13,6 +13,7 @@ use crate::config::Config;
 use crate::connection::{ConnectError, Endpoint, UrlError};
 use crate::consumer::{Consumer, ConsumerOptions};
 use crate::declare::{self, DeclareError};
+use crate::metrics::Metrics;
 use crate::properties::short;
 use crate::publisher::{Publisher, PublisherOptions};
 use crate::topology::Topology;
@@ -25,6 +26,7 @@ pub struct Broker {
 
 struct Shared {
     endpoint: Endpoint,
+    metrics: Metrics,
     /// What was declared last, to be declared again where something turns out to be missing.
     topology: OnceLock<Topology>,
 }
@@ -63,6 +65,7 @@ impl Broker {
     pub fn new(config: &Config) -> Result<Self, UrlError> {
         let shared = Shared {
             endpoint: Endpoint::new(config)?,
+            metrics: Metrics::new(),
             topology: OnceLock::new(),
         };
         Ok(Self {
@@ -122,6 +125,14 @@ impl Broker {
         }
     }
 
+    pub(crate) fn endpoint(&self) -> &Endpoint {
+        &self.shared.endpoint
+    }
+
+    pub(crate) fn metrics(&self) -> &Metrics {
+        &self.shared.metrics
+    }
+
     /// A publisher on a connection of its own, which it makes in the background.
     ///
     /// Must be called within a Tokio runtime. `name` ends up in the connection's name.
@@ -135,7 +146,7 @@ impl Broker {
     /// Must be called within a Tokio runtime.
     #[must_use]
     pub fn publisher_with(&self, name: &str, options: PublisherOptions) -> Publisher {
-        Publisher::start(self.clone(), self.shared.endpoint.clone(), name, options)
+        Publisher::start(self.clone(), name, options)
     }
 
     /// A consumer on a connection of its own, which it makes in the background. It takes no more
@@ -144,7 +155,7 @@ impl Broker {
     /// Must be called within a Tokio runtime.
     #[must_use]
     pub fn consumer(&self, options: ConsumerOptions, stop: CancellationToken) -> Consumer {
-        Consumer::start(self.clone(), self.shared.endpoint.clone(), options, stop)
+        Consumer::start(self.clone(), options, stop)
     }
 
     /// How many messages wait in a queue, asked over a connection made for it. For tests, checks

@@ -18,6 +18,7 @@ mod broker;
 mod config;
 mod connection;
 mod declare;
+mod metrics;
 mod properties;
 
 mod consumer;

@@ -16,7 +16,7 @@ use super::acker::Generation;
 use super::received::Received;
 use crate::backoff::Backoff;
 use crate::broker::Broker;
-use crate::connection::{ConnectError, Endpoint};
+use crate::connection::ConnectError;
 use crate::declare;
 use crate::properties::short;
 
@@ -25,7 +25,6 @@ const FAREWELL: Duration = Duration::from_secs(2);
 
 pub(super) struct Keeper {
     pub(super) broker: Broker,
-    pub(super) endpoint: Endpoint,
     pub(super) name: String,
     pub(super) queue: Arc<str>,
     pub(super) prefetch: u16,
@@ -59,7 +58,10 @@ impl Keeper {
                     self.connected.store(false, Ordering::Relaxed);
                     match ended {
                         Ended::Stopped => return,
-                        Ended::Lost => tracing::warn!(queue = %self.queue, "lost the broker"),
+                        Ended::Lost => {
+                            tracing::warn!(queue = %self.queue, "lost the broker");
+                            self.broker.metrics().lost("consume");
+                        }
                     }
                 }
                 Err(error) => self.report(&error).await,
@@ -82,8 +84,9 @@ impl Keeper {
 
     async fn open(&self) -> Result<Open, ConnectError> {
         let purpose = format!("consume {}", self.name);
-        let connection = self.endpoint.connect(&purpose).await?;
-        let limit = self.endpoint.timeout;
+        let endpoint = self.broker.endpoint();
+        let connection = endpoint.connect(&purpose).await?;
+        let limit = endpoint.timeout;
         let consume = async {
             let channel = connection.create_channel().await?;
             channel

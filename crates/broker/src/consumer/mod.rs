@@ -11,7 +11,6 @@ use tokio::sync::mpsc;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use crate::broker::Broker;
-use crate::connection::Endpoint;
 use received::Received;
 
 /// What to consume, and how much of it at once.
@@ -40,12 +39,7 @@ pub struct Consumer {
 }
 
 impl Consumer {
-    pub(crate) fn start(
-        broker: Broker,
-        endpoint: Endpoint,
-        options: ConsumerOptions,
-        stop: CancellationToken,
-    ) -> Self {
+    pub(crate) fn start(broker: Broker, options: ConsumerOptions, stop: CancellationToken) -> Self {
         let prefetch = options.prefetch.max(1);
         let queue: Arc<str> = options.queue.into();
         // The broker sends no more than the prefetch, so this never fills up while it is read.
@@ -54,7 +48,6 @@ impl Consumer {
         let ours = stop.child_token();
         let keeper = feed::Keeper {
             broker,
-            endpoint,
             name: options.name,
             queue: Arc::clone(&queue),
             prefetch,

@@ -13,7 +13,8 @@ use tokio_util::sync::CancellationToken;
 
 use super::window::{Job, Window};
 use crate::backoff::Backoff;
-use crate::connection::{ConnectError, Endpoint};
+use crate::broker::Broker;
+use crate::connection::ConnectError;
 
 /// How often the connection's state is looked at, beside the events that tell of changes.
 const LOOK: Duration = Duration::from_secs(1);
@@ -32,7 +33,7 @@ pub(super) enum Link {
 pub(super) type Channels = Arc<[mpsc::Sender<Job>]>;
 
 pub(super) struct Keeper {
-    pub(super) endpoint: Endpoint,
+    pub(super) broker: Broker,
     pub(super) purpose: String,
     pub(super) channels: usize,
     pub(super) window: usize,
@@ -54,6 +55,7 @@ impl Keeper {
                     tracing::info!(connection = %self.purpose, "connected to the broker");
                     let why = self.serve(&connection, channels).await;
                     tracing::warn!(connection = %self.purpose, why, "lost the broker");
+                    self.broker.metrics().lost("publish");
                 }
                 Err(error) => {
                     tracing::warn!(connection = %self.purpose, %error, "can't reach the broker");
@@ -65,8 +67,9 @@ impl Keeper {
     }
 
     async fn connect(&self) -> Result<(Connection, Vec<Channel>), ConnectError> {
-        let connection = self.endpoint.connect(&self.purpose).await?;
-        let limit = self.endpoint.timeout;
+        let endpoint = self.broker.endpoint();
+        let connection = endpoint.connect(&self.purpose).await?;
+        let limit = endpoint.timeout;
         let open = async {
             let mut channels = Vec::with_capacity(self.channels);
             for _ in 0..self.channels {

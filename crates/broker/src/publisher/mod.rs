@@ -14,7 +14,6 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 
 use crate::backoff::Backoff;
 use crate::broker::Broker;
-use crate::connection::Endpoint;
 use crate::message::Outgoing;
 use error::{Cancelled, PublishError};
 use link::Link;
@@ -58,16 +57,11 @@ struct Shared {
 }
 
 impl Publisher {
-    pub(crate) fn start(
-        broker: Broker,
-        endpoint: Endpoint,
-        name: &str,
-        options: PublisherOptions,
-    ) -> Self {
+    pub(crate) fn start(broker: Broker, name: &str, options: PublisherOptions) -> Self {
         let stop = CancellationToken::new();
         let (state, link) = watch::channel(Link::Down);
         let keeper = link::Keeper {
-            endpoint,
+            broker: broker.clone(),
             purpose: format!("publish {name}"),
             channels: options.channels.max(1),
             window: options.window.max(1),
@@ -112,7 +106,13 @@ impl Publisher {
         message: Outgoing,
         limit: Duration,
     ) -> Result<(), PublishError> {
-        let deadline = Instant::now() + limit;
+        let exchange = message.route.exchange();
+        let outcome = self.publish_by(message, Instant::now() + limit).await;
+        self.shared.broker.metrics().published(exchange, &outcome);
+        outcome
+    }
+
+    async fn publish_by(&self, message: Outgoing, deadline: Instant) -> Result<(), PublishError> {
         let mut late = PublishError::Unavailable;
         loop {
             let Some(slot) = self.slot(deadline).await else {

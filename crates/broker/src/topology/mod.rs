@@ -11,6 +11,9 @@ mod definitions;
 mod plan;
 mod table;
 
+#[cfg(test)]
+mod tests;
+
 pub use arguments::{Arguments, DeadLetter};
 pub use queue::Lane;
 pub use route::Route;
