@@ -1,0 +1,179 @@
+//! The programs of Debian's packages, and their installation where it is permitted.
+
+use std::ffi::OsStr;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use tokio::process::Command;
+
+use crate::account::is_root;
+use crate::command::finish;
+use crate::error::StartError;
+use crate::options::{Install, Progress, Step};
+
+const INSTALL_SCRIPT: &str = include_str!("install.sh");
+const INSTALL_LIMIT: Duration = Duration::from_mins(15);
+const SUDO_LIMIT: Duration = Duration::from_secs(5);
+
+/// The wrapper in /usr/sbin insists on root or on the package's own user; the script itself runs as
+/// anybody.
+const RABBITMQ: &str = "/usr/lib/rabbitmq/bin/rabbitmq-server";
+
+/// Where the programs are.
+#[derive(Debug, Clone)]
+pub(crate) struct Programs {
+    /// Postgres' bin directories, the highest version first.
+    pub(crate) postgres: Vec<PostgresBin>,
+    pub(crate) rabbitmq_server: PathBuf,
+    pub(crate) rabbitmqctl: PathBuf,
+    pub(crate) epmd: PathBuf,
+}
+
+/// The bin directory of one installed Postgres.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct PostgresBin {
+    /// The major version, or `None` when it was found on the PATH.
+    pub(crate) version: Option<u32>,
+    pub(crate) directory: PathBuf,
+}
+
+impl Programs {
+    /// Finds the programs, after an installation if need be.
+    pub(crate) async fn find(install: Install, progress: &Progress) -> Result<Self, StartError> {
+        match (Self::look(), install) {
+            (Err(StartError::Missing { program }), Install::WhenPermitted) => {
+                let Some(command) = installer().await else {
+                    return Err(StartError::Missing { program });
+                };
+                progress.tell(Step::Installing);
+                let ended = finish(command, INSTALL_SCRIPT, INSTALL_LIMIT).await?;
+                if !ended.success {
+                    return Err(StartError::Install {
+                        output: ended.output,
+                    });
+                }
+                Self::look()
+            }
+            (found, _) => found,
+        }
+    }
+
+    fn look() -> Result<Self, StartError> {
+        let postgres = postgres_bins();
+        if postgres.is_empty() {
+            return Err(StartError::Missing {
+                program: "PostgreSQL",
+            });
+        }
+        let rabbitmq_server = PathBuf::from(RABBITMQ);
+        if !rabbitmq_server.is_file() {
+            return Err(StartError::Missing {
+                program: "RabbitMQ",
+            });
+        }
+        let epmd = on_path("epmd").ok_or(StartError::Missing {
+            program: "Erlang's epmd",
+        })?;
+        let rabbitmqctl = rabbitmq_server.with_file_name("rabbitmqctl");
+        Ok(Self {
+            postgres,
+            rabbitmq_server,
+            rabbitmqctl,
+            epmd,
+        })
+    }
+
+    /// The Postgres to use: the newest, or the one that wrote the data that is there.
+    pub(crate) fn postgres_for(&self, data_version: Option<&str>) -> Option<&Path> {
+        let Some(wanted) = data_version else {
+            return self.postgres.first().map(|bin| bin.directory.as_path());
+        };
+        let matches = |bin: &&PostgresBin| {
+            // A Postgres off the PATH tells its version only when it starts: let it judge.
+            bin.version
+                .is_none_or(|version| version.to_string() == wanted)
+        };
+        self.postgres
+            .iter()
+            .find(matches)
+            .map(|bin| bin.directory.as_path())
+    }
+}
+
+fn postgres_bins() -> Vec<PostgresBin> {
+    let mut found: Vec<PostgresBin> = fs::read_dir("/usr/lib/postgresql")
+        .into_iter()
+        .flatten()
+        .filter_map(|entry| {
+            let path = entry.ok()?.path();
+            let version = path.file_name().and_then(OsStr::to_str)?.parse().ok()?;
+            let directory = path.join("bin");
+            directory.join("postgres").is_file().then_some(PostgresBin {
+                version: Some(version),
+                directory,
+            })
+        })
+        .collect();
+    found.sort_by_key(|bin| std::cmp::Reverse(bin.version));
+    if found.is_empty()
+        && let Some(directory) =
+            on_path("postgres").and_then(|found| found.parent().map(Path::to_owned))
+    {
+        found.push(PostgresBin {
+            version: None,
+            directory,
+        });
+    }
+    found
+}
+
+fn on_path(program: &str) -> Option<PathBuf> {
+    let path = std::env::var_os("PATH")?;
+    std::env::split_paths(&path)
+        .map(|directory| directory.join(program))
+        .find(|p| p.is_file())
+}
+
+/// The command that runs the script on its standard input with root's rights, if we have them.
+async fn installer() -> Option<Command> {
+    on_path("apt-get")?;
+    if is_root().unwrap_or(false) {
+        let mut shell = Command::new("sh");
+        shell.arg("-s");
+        return Some(shell);
+    }
+    on_path("sudo")?;
+    let mut ask = Command::new("sudo");
+    ask.args(["-n", "true"]);
+    let permitted = finish(ask, "", SUDO_LIMIT)
+        .await
+        .is_ok_and(|ended| ended.success);
+    permitted.then(|| {
+        let mut sudo = Command::new("sudo");
+        sudo.args(["-n", "sh", "-s"]);
+        sudo
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn data_is_started_by_the_version_that_wrote_it() {
+        let bin = |version: u32| PostgresBin {
+            version: Some(version),
+            directory: PathBuf::from(format!("/{version}")),
+        };
+        let programs = Programs {
+            postgres: vec![bin(17), bin(15)],
+            rabbitmq_server: PathBuf::new(),
+            rabbitmqctl: PathBuf::new(),
+            epmd: PathBuf::new(),
+        };
+        assert_eq!(programs.postgres_for(None), Some(Path::new("/17")));
+        assert_eq!(programs.postgres_for(Some("15")), Some(Path::new("/15")));
+        assert_eq!(programs.postgres_for(Some("13")), None);
+    }
+}
