@@ -1,0 +1,247 @@
+//! RabbitMQ's management API, for one virtual host.
+
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
+use bytes::Bytes;
+use http::header::{AUTHORIZATION, CONTENT_TYPE};
+use http::{Method, Request, StatusCode};
+use http_body_util::Full;
+use serde_json::{Value, json};
+use url::Url;
+
+use crate::fetch::{Fetched, fetch};
+
+/// What a queue holds. Half a second old at most on the tests' own servers, since the numbers come
+/// from the broker's statistics: look with [`eventually`](crate::eventually), and for a number that
+/// must *stay* the same declare the queue passively over AMQP.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Depth {
+    /// The queue.
+    pub queue: String,
+    /// Messages that wait for a consumer.
+    pub ready: u64,
+    /// Messages that consumers hold without having acknowledged them.
+    pub unacked: u64,
+    /// Consumers.
+    pub consumers: u64,
+}
+
+/// A message taken from a queue.
+#[derive(Debug, Clone)]
+pub struct Message {
+    /// The body.
+    pub body: Bytes,
+    /// The exchange it was published to last.
+    pub exchange: String,
+    /// Its routing key.
+    pub routing_key: String,
+    /// Its properties as the management API names them; `headers` among them.
+    pub properties: Value,
+}
+
+/// The administrator of one virtual host. Every call panics when the broker can't be reached or
+/// refuses it.
+#[derive(Debug, Clone)]
+pub struct BrokerAdmin {
+    /// Without user and password.
+    base: Url,
+    authorization: String,
+    vhost: String,
+}
+
+impl BrokerAdmin {
+    pub(crate) fn new(management_url: &str, vhost: &str) -> Self {
+        let mut base = Url::parse(management_url).expect("the sandbox's URLs are URLs");
+        let credentials = format!(
+            "{}:{}",
+            base.username(),
+            base.password().unwrap_or_default()
+        );
+        let authorization = format!("Basic {}", BASE64_STANDARD.encode(credentials));
+        base.set_username("")
+            .and_then(|()| base.set_password(None))
+            .expect("an http URL has a host");
+        Self {
+            base,
+            authorization,
+            vhost: vhost.to_owned(),
+        }
+    }
+
+    /// All queues, sorted by name.
+    pub async fn queues(&self) -> Vec<Depth> {
+        let listed = self
+            .expect(Method::GET, &["queues", &self.vhost], None)
+            .await
+            .json();
+        let mut depths: Vec<Depth> = listed.as_array().into_iter().flatten().map(depth).collect();
+        depths.sort_by(|one, other| one.queue.cmp(&other.queue));
+        depths
+    }
+
+    /// One queue, or `None` when there is none of that name.
+    pub async fn queue(&self, queue: &str) -> Option<Depth> {
+        let found = self
+            .call(Method::GET, &["queues", &self.vhost, queue], None)
+            .await;
+        (found.status != StatusCode::NOT_FOUND).then(|| depth(&expected(found).json()))
+    }
+
+    /// Declares a durable queue with these arguments.
+    pub async fn declare_queue(&self, queue: &str, arguments: Value) {
+        let body = json!({"durable": true, "arguments": arguments});
+        self.expect(Method::PUT, &["queues", &self.vhost, queue], Some(body))
+            .await;
+    }
+
+    /// Deletes a queue with all it holds.
+    pub async fn delete_queue(&self, queue: &str) {
+        self.expect(Method::DELETE, &["queues", &self.vhost, queue], None)
+            .await;
+    }
+
+    /// Publishes a persistent message; `properties` as the management API names them (`headers`,
+    /// `type`, `message_id`, …). The exchange `""` is the default one.
+    ///
+    /// # Panics
+    /// Also when no queue takes the message.
+    pub async fn publish(&self, exchange: &str, routing_key: &str, body: &[u8], properties: Value) {
+        let mut all = json!({"delivery_mode": 2});
+        if let (Value::Object(all), Value::Object(given)) = (&mut all, properties) {
+            all.extend(given);
+        }
+        let message = json!({
+            "properties": all,
+            "routing_key": routing_key,
+            "payload": BASE64_STANDARD.encode(body),
+            "payload_encoding": "base64",
+        });
+        let exchange = if exchange.is_empty() {
+            "amq.default"
+        } else {
+            exchange
+        };
+        let path = ["exchanges", &self.vhost, exchange, "publish"];
+        let answer = self.expect(Method::POST, &path, Some(message)).await.json();
+        assert_eq!(
+            answer["routed"], true,
+            "no queue takes {routing_key} from {exchange}"
+        );
+    }
+
+    /// Takes up to `count` messages from a queue; they are gone from it.
+    pub async fn take(&self, queue: &str, count: usize) -> Vec<Message> {
+        let request = json!({"count": count, "ackmode": "ack_requeue_false", "encoding": "base64"});
+        let path = ["queues", &self.vhost, queue, "get"];
+        let answer = self.expect(Method::POST, &path, Some(request)).await.json();
+        answer
+            .as_array()
+            .into_iter()
+            .flatten()
+            .map(message)
+            .collect()
+    }
+
+    /// Closes every connection to the virtual host from the broker's side; says how many there
+    /// were. A connection that is younger than half a second may be missed.
+    pub async fn close_connections(&self) -> usize {
+        let path = ["vhosts", &self.vhost, "connections"];
+        let listed = self.expect(Method::GET, &path, None).await.json();
+        let names: Vec<&str> = listed
+            .as_array()
+            .into_iter()
+            .flatten()
+            .filter_map(|one| one["name"].as_str())
+            .collect();
+        for name in &names {
+            // One that ended in the meantime is not found: as good as closed.
+            self.call(Method::DELETE, &["connections", name], None)
+                .await;
+        }
+        names.len()
+    }
+
+    /// The user who creates a virtual host is given all permissions in it.
+    pub(crate) async fn create_vhost(&self) {
+        self.expect(Method::PUT, &["vhosts", &self.vhost], None)
+            .await;
+    }
+
+    /// Deletes the virtual host; its connections are closed. Never panics.
+    pub(crate) async fn delete_vhost(&self) {
+        if let Err(error) = self
+            .send(Method::DELETE, &["vhosts", &self.vhost], None)
+            .await
+        {
+            tracing::debug!(%error, vhost = self.vhost, "a virtual host was left behind");
+        }
+    }
+
+    async fn expect(&self, method: Method, path: &[&str], body: Option<Value>) -> Fetched {
+        expected(self.call(method, path, body).await)
+    }
+
+    async fn call(&self, method: Method, path: &[&str], body: Option<Value>) -> Fetched {
+        self.send(method, path, body)
+            .await
+            .unwrap_or_else(|error| panic!("the management API at {}: {error}", self.base))
+    }
+
+    async fn send(
+        &self,
+        method: Method,
+        path: &[&str],
+        body: Option<Value>,
+    ) -> Result<Fetched, std::io::Error> {
+        let mut url = self.base.clone();
+        // `push` would leave the slash in a vhost's or connection's name as it is nowhere: it
+        // percent-encodes each segment as a whole.
+        url.path_segments_mut()
+            .expect("an http URL has a path")
+            .clear()
+            .push("api")
+            .extend(path);
+        let body = body.map_or_else(Bytes::new, |value| value.to_string().into());
+        let request = Request::builder()
+            .method(method)
+            .uri(url.as_str())
+            .header(AUTHORIZATION, &self.authorization)
+            .header(CONTENT_TYPE, "application/json")
+            .body(Full::new(body))
+            .map_err(std::io::Error::other)?;
+        fetch(request).await
+    }
+}
+
+fn expected(answer: Fetched) -> Fetched {
+    assert!(
+        answer.status.is_success(),
+        "the management API answered {}: {}",
+        answer.status,
+        String::from_utf8_lossy(&answer.body)
+    );
+    answer
+}
+
+fn depth(queue: &Value) -> Depth {
+    let number = |name: &str| queue[name].as_u64().unwrap_or(0);
+    Depth {
+        queue: queue["name"].as_str().unwrap_or_default().to_owned(),
+        ready: number("messages_ready"),
+        unacked: number("messages_unacknowledged"),
+        consumers: number("consumers"),
+    }
+}
+
+fn message(got: &Value) -> Message {
+    let text = |name: &str| got[name].as_str().unwrap_or_default().to_owned();
+    Message {
+        body: BASE64_STANDARD
+            .decode(text("payload"))
+            .expect("we asked for base64")
+            .into(),
+        exchange: text("exchange"),
+        routing_key: text("routing_key"),
+        properties: got["properties"].clone(),
+    }
+}

@@ -1,0 +1,306 @@
+//! The real program, a process a role, on a test's own database and virtual host.
+
+use std::collections::BTreeMap;
+use std::fs::{self, File};
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::process::{ExitStatus, Stdio};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{Request, StatusCode};
+use http_body_util::Full;
+use tempfile::TempDir;
+use tokio::process::{Child, Command};
+use tokio::time::timeout;
+
+use crate::{Stack, eventually, fetch};
+
+/// How long a role may take to be ready: the broker may have just been started too.
+const READY: Duration = Duration::from_secs(60);
+/// How long a role may take to drain: longer than its own grace.
+const DRAIN: Duration = Duration::from_secs(60);
+
+/// A role of the program.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Role {
+    /// `posthaste ingest`.
+    Ingest,
+    /// `posthaste fanout`.
+    Fanout,
+    /// `posthaste dispatcher`.
+    Dispatcher,
+    /// `posthaste recorder`.
+    Recorder,
+    /// `posthaste console`.
+    Console,
+}
+
+impl Role {
+    /// Every role.
+    pub const ALL: [Self; 5] =
+        [Self::Ingest, Self::Fanout, Self::Dispatcher, Self::Recorder, Self::Console];
+
+    /// The subcommand.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Ingest => "ingest",
+            Self::Fanout => "fanout",
+            Self::Dispatcher => "dispatcher",
+            Self::Recorder => "recorder",
+            Self::Console => "console",
+        }
+    }
+}
+
+/// Every role as a process of its own. Dropping it kills them.
+#[derive(Debug)]
+pub struct Cluster {
+    program: PathBuf,
+    environment: Vec<(&'static str, String)>,
+    arguments: BTreeMap<Role, Vec<String>>,
+    running: BTreeMap<Role, Running>,
+    key: String,
+    ports: BTreeMap<Role, u16>,
+    logs: TempDir,
+}
+
+#[derive(Debug)]
+struct Running {
+    child: Child,
+    ops: u16,
+}
+
+/// What a process has used.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Usage {
+    /// User and system time.
+    pub cpu: Duration,
+    /// The most memory it had resident, in bytes.
+    pub peak_bytes: u64,
+}
+
+impl Cluster {
+    /// Migrates the stack's database, makes a key with every scope, and starts every role with
+    /// loopback allowed as a destination, over plain HTTP. Returns when all are ready.
+    ///
+    /// # Panics
+    /// When the program fails, or a role is not ready in time.
+    pub async fn start(program: &Path, stack: &Stack) -> Self {
+        let mut cluster = Self::prepare(program, stack).await;
+        for role in Role::ALL {
+            cluster.launch(role);
+        }
+        for role in Role::ALL {
+            cluster.ready(role).await;
+        }
+        cluster
+    }
+
+    /// The same, with no role started yet.
+    ///
+    /// # Panics
+    /// When the program fails.
+    pub async fn prepare(program: &Path, stack: &Stack) -> Self {
+        let environment = vec![
+            ("POSTHASTE_AMQP_URL", stack.amqp_url()),
+            ("POSTHASTE_POSTGRES_URL", stack.postgres_url()),
+            ("POSTHASTE_SECRET_KEYS", format!("1:{}=", "A".repeat(43))),
+        ];
+        let mut cluster = Self {
+            program: program.to_owned(),
+            environment,
+            arguments: BTreeMap::new(),
+            running: BTreeMap::new(),
+            key: String::new(),
+            ports: Role::ALL.into_iter().map(|role| (role, free_port())).collect(),
+            logs: TempDir::new().expect("the temporary directory is writable"),
+        };
+        cluster.run(&["migrate"]).await;
+        let key = ["keys", "create", "test", "--scope", "publish", "--scope", "read"];
+        cluster.key = cluster.run(&[&key[..], &["--scope", "manage"]].concat()).await;
+        cluster
+    }
+
+    /// Further arguments for a role, at its next start.
+    pub fn arguments(&mut self, role: Role, arguments: &[&str]) {
+        self.arguments.insert(role, arguments.iter().map(ToString::to_string).collect());
+    }
+
+    /// The API key, with every scope.
+    #[must_use]
+    pub fn key(&self) -> &str {
+        &self.key
+    }
+
+    /// Where ingest listens, whether it runs or not.
+    #[must_use]
+    pub fn ingest_url(&self) -> String {
+        format!("http://127.0.0.1:{}", self.ports[&Role::Ingest])
+    }
+
+    /// Where the console listens, whether it runs or not.
+    #[must_use]
+    pub fn console_url(&self) -> String {
+        format!("http://127.0.0.1:{}", self.ports[&Role::Console])
+    }
+
+    /// Starts a role and returns when it is ready.
+    ///
+    /// # Panics
+    /// When it isn't in time.
+    pub async fn start_role(&mut self, role: Role) {
+        self.launch(role);
+        self.ready(role).await;
+    }
+
+    /// Starts a role without waiting for it.
+    ///
+    /// # Panics
+    /// When the program can't be run.
+    pub fn launch(&mut self, role: Role) {
+        let ops = free_port();
+        let mut command = self.command();
+        command.arg(role.name()).arg("--ops-listen").arg(format!("127.0.0.1:{ops}"));
+        let listen = format!("127.0.0.1:{}", self.ports[&role]);
+        match role {
+            Role::Ingest => command.args(["--ingest-listen", &listen]),
+            Role::Console => {
+                command.args(["--console-listen", &listen]).args(LOOPBACK)
+            }
+            Role::Dispatcher => command.args(LOOPBACK),
+            Role::Fanout | Role::Recorder => &mut command,
+        };
+        command.args(self.arguments.get(&role).into_iter().flatten());
+        let log = File::options().create(true).append(true).open(self.log(role));
+        let log = log.expect("the log's directory is writable");
+        let child = command.stderr(log).stdout(Stdio::null()).spawn();
+        let child = child.unwrap_or_else(|error| panic!("{}: {error}", self.program.display()));
+        self.running.insert(role, Running { child, ops });
+    }
+
+    /// Waits until a role says that it is ready.
+    ///
+    /// # Panics
+    /// When it doesn't in time, with the end of its log.
+    pub async fn ready(&self, role: Role) {
+        let url = format!("http://127.0.0.1:{}/readyz?verbose", self.running[&role].ops);
+        let name = role.name();
+        eventually(READY, &format!("{name} to be ready"), async || {
+            let request = Request::get(&url).body(Full::<Bytes>::default());
+            let answer = fetch(request.expect("the URL is one")).await;
+            let answer = answer.map_err(|error| error.to_string())?;
+            let text = String::from_utf8_lossy(&answer.body).into_owned();
+            if answer.status == StatusCode::OK {
+                Ok(())
+            } else {
+                Err(format!("{text}\n{}", self.log_tail(role)))
+            }
+        })
+        .await;
+    }
+
+    /// Kills a role with SIGKILL, and returns when it is gone.
+    ///
+    /// # Panics
+    /// When it doesn't run.
+    pub async fn kill(&mut self, role: Role) {
+        let mut running = self.running.remove(&role).expect("the role runs");
+        running.child.kill().await.expect("the process can be killed");
+    }
+
+    /// Asks a role to end with SIGTERM, and returns what it ended with.
+    ///
+    /// # Panics
+    /// When it doesn't run, or doesn't end in time.
+    pub async fn terminate(&mut self, role: Role) -> ExitStatus {
+        let mut running = self.running.remove(&role).expect("the role runs");
+        let pid = running.child.id().expect("it has not been waited for");
+        let asked = Command::new("kill").arg(pid.to_string()).status().await;
+        assert!(asked.expect("there is a kill").success(), "{} can't be signalled", role.name());
+        let ended = timeout(DRAIN, running.child.wait()).await;
+        ended.expect("the role drains in time").expect("it can be waited for")
+    }
+
+    /// What a running role has used since it started.
+    ///
+    /// # Panics
+    /// When it doesn't run.
+    #[must_use]
+    pub fn usage(&self, role: Role) -> Usage {
+        let pid = self.running[&role].child.id().expect("it has not been waited for");
+        usage(pid)
+    }
+
+    /// The end of what a role has logged.
+    #[must_use]
+    pub fn log_tail(&self, role: Role) -> String {
+        let log = fs::read(self.log(role)).unwrap_or_default();
+        let log = String::from_utf8_lossy(&log);
+        let lines: Vec<&str> = log.lines().collect();
+        lines[lines.len().saturating_sub(30)..].join("\n")
+    }
+
+    /// Runs a command of the program to its end, and returns what it answered.
+    ///
+    /// # Panics
+    /// When it fails.
+    pub async fn run(&self, arguments: &[&str]) -> String {
+        let output = self.command().args(arguments).output().await.expect("the program runs");
+        assert!(
+            output.status.success(),
+            "posthaste {}: {}",
+            arguments.join(" "),
+            String::from_utf8_lossy(&output.stderr)
+        );
+        String::from_utf8(output.stdout).expect("the program writes text").trim().to_owned()
+    }
+
+    fn command(&self) -> Command {
+        let mut command = Command::new(&self.program);
+        command.kill_on_drop(true).stdin(Stdio::null());
+        command.env("POSTHASTE_LOG", "info");
+        command.envs(self.environment.iter().map(|(name, value)| (name, value)));
+        command
+    }
+
+    fn log(&self, role: Role) -> PathBuf {
+        self.logs.path().join(format!("{}.log", role.name()))
+    }
+}
+
+/// What a test's receivers need: they listen on loopback, without TLS.
+const LOOPBACK: [&str; 3] = ["--allow-network", "127.0.0.0/8", "--allow-http"];
+
+/// What a process has used, by `/proc`.
+///
+/// # Panics
+/// When there is no such process.
+#[must_use]
+pub fn usage(pid: u32) -> Usage {
+    /// Linux counts process times in these for every architecture that it has.
+    const TICKS_PER_SECOND: f64 = 100.0;
+    let read = |name: &str| {
+        fs::read_to_string(format!("/proc/{pid}/{name}"))
+            .unwrap_or_else(|error| panic!("process {pid}: {error}"))
+    };
+    let stat = read("stat");
+    // The command's name may hold spaces; the fields behind its bracket begin with the third.
+    let fields: Vec<&str> = stat[stat.rfind(')').map_or(0, |at| at + 2)..].split(' ').collect();
+    let ticks: f64 = fields[11..13].iter().filter_map(|field| field.parse::<f64>().ok()).sum();
+    let status = read("status");
+    let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    let kib = peak.and_then(|text| text.trim().trim_end_matches(" kB").parse::<u64>().ok());
+    Usage {
+        cpu: Duration::from_secs_f64(ticks / TICKS_PER_SECOND),
+        peak_bytes: kib.unwrap_or(0) * 1024,
+    }
+}
+
+/// A port that nobody listens on now. Somebody else may take it before we do; then the role fails
+/// to start, and says so.
+fn free_port() -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("loopback has free ports");
+    listener.local_addr().expect("a bound listener has an address").port()
+}
