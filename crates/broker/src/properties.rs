@@ -128,3 +128,130 @@ fn value_of(value: &AMQPValue) -> Option<HeaderValue> {
         | AMQPValue::Void => None,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use lapin::types::{DecimalValue, FieldArray};
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::topology::Route;
+
+    fn with_headers(headers: Vec<(&str, AMQPValue)>) -> BasicProperties {
+        let headers: BTreeMap<ShortString, AMQPValue> = headers
+            .into_iter()
+            .map(|(name, value)| (name.into(), value))
+            .collect();
+        BasicProperties::default().with_headers(FieldTable::from(headers))
+    }
+
+    #[test]
+    fn headers_of_all_kinds_are_read() {
+        let table = FieldTable::default();
+        let decimal = DecimalValue { scale: 2, value: 1 };
+        let properties = with_headers(vec![
+            ("bool", AMQPValue::Boolean(true)),
+            ("i8", AMQPValue::ShortShortInt(-8)),
+            ("u8", AMQPValue::ShortShortUInt(8)),
+            ("i16", AMQPValue::ShortInt(-16)),
+            ("u16", AMQPValue::ShortUInt(16)),
+            ("i32", AMQPValue::LongInt(-32)),
+            ("u32", AMQPValue::LongUInt(32)),
+            ("i64", AMQPValue::LongLongInt(-64)),
+            ("time", AMQPValue::Timestamp(64)),
+            ("beyond", AMQPValue::Timestamp(u64::MAX)),
+            ("short", AMQPValue::ShortString("s".into())),
+            ("long", AMQPValue::LongString("l".into())),
+            ("binary", AMQPValue::ByteArray(b"b".to_vec().into())),
+            ("broken", AMQPValue::LongString(vec![0xff, b'x'].into())),
+            ("float", AMQPValue::Float(1.0)),
+            ("double", AMQPValue::Double(1.0)),
+            ("decimal", AMQPValue::DecimalValue(decimal)),
+            ("list", AMQPValue::FieldArray(FieldArray::default())),
+            ("table", AMQPValue::FieldTable(table)),
+            ("void", AMQPValue::Void),
+            ("x-stream-offset", AMQPValue::LongLongInt(1)),
+        ]);
+        let expected = Headers::new()
+            .with_number("bool", 1)
+            .with_number("i8", -8)
+            .with_number("u8", 8)
+            .with_number("i16", -16)
+            .with_number("u16", 16)
+            .with_number("i32", -32)
+            .with_number("u32", 32)
+            .with_number("i64", -64)
+            .with_number("time", 64)
+            .with("short", "s")
+            .with("long", "l")
+            .with("binary", "b")
+            .with("broken", "\u{fffd}x");
+        assert_eq!(received(&properties).headers, expected);
+    }
+
+    #[test]
+    fn the_newest_death_counts() {
+        let death = |queue: &str, reason: &str| {
+            let mut table = FieldTable::default();
+            table.insert("queue".into(), AMQPValue::LongString(queue.into()));
+            table.insert("reason".into(), AMQPValue::LongString(reason.into()));
+            AMQPValue::FieldTable(table)
+        };
+        let deaths = vec![death("fresh", "delivery_limit"), death("tier", "expired")];
+        let properties = with_headers(vec![
+            ("x-death", AMQPValue::FieldArray(deaths.into())),
+            ("x-delivery-count", AMQPValue::LongLongInt(7)),
+        ]);
+        let expected = Death {
+            queue: "fresh".to_owned(),
+            reason: "delivery_limit".to_owned(),
+        };
+        assert_eq!(super::death(&properties), Some(expected));
+        assert_eq!(delivery_count(&properties), Some(7));
+        assert!(received(&properties).headers.is_empty());
+    }
+
+    #[test]
+    fn a_death_of_another_shape_is_none() {
+        let shapes = [
+            AMQPValue::Void,
+            AMQPValue::FieldArray(FieldArray::default()),
+            AMQPValue::FieldArray(vec![AMQPValue::Void].into()),
+            AMQPValue::FieldArray(vec![AMQPValue::FieldTable(FieldTable::default())].into()),
+        ];
+        for shape in shapes {
+            assert_eq!(super::death(&with_headers(vec![("x-death", shape)])), None);
+        }
+        let negative = AMQPValue::LongLongInt(-1);
+        assert_eq!(
+            delivery_count(&with_headers(vec![("x-delivery-count", negative)])),
+            None
+        );
+    }
+
+    proptest! {
+        /// What we send is what we receive, and texts too long for AMQP are cut, never a panic.
+        #[test]
+        fn properties_survive(
+            kind in ".{0,300}",
+            id in proptest::option::of(".{0,300}"),
+            headers in proptest::collection::btree_map("[a-z].{0,300}", ".{0,50}", 0..5),
+            tag: u64,
+        ) {
+            let mut sent = Outgoing::new(Route::inbox(), "", kind.clone(), "text/plain");
+            sent.message_id = id.clone();
+            for (name, text) in &headers {
+                // The broker's own would be left out.
+                let name = format!("h{name}");
+                sent.headers.insert(&name, HeaderValue::Text(text.clone()));
+            }
+            let properties = outgoing(&sent, tag, 1_700_000_000);
+            prop_assert_eq!(super::tag(&properties), Some(tag));
+            let got = received(&properties);
+            prop_assert_eq!(got.kind.as_deref(), Some(cut(&kind, 255)));
+            prop_assert_eq!(got.message_id.as_deref(), id.as_deref().map(|id| cut(id, 255)));
+            prop_assert_eq!(got.timestamp, Some(1_700_000_000));
+            prop_assert_eq!(got.headers, sent.headers);
+        }
+    }
+}

@@ -2,6 +2,7 @@
 
 pub(crate) mod error;
 mod link;
+mod outstanding;
 mod window;
 
 use std::sync::Arc;
@@ -17,7 +18,8 @@ use crate::broker::Broker;
 use crate::message::Outgoing;
 use error::{Cancelled, PublishError};
 use link::Link;
-use window::{Job, Verdict};
+use outstanding::Verdict;
+use window::Job;
 
 /// The bounds of a publisher.
 #[derive(Debug, Clone)]

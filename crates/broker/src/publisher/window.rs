@@ -1,17 +1,15 @@
 //! The confirms that a channel has outstanding.
 
-use std::collections::VecDeque;
 use std::future::poll_fn;
-use std::task::{Context, Poll};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use futures::FutureExt;
-use futures::future::BoxFuture;
 use lapin::options::BasicPublishOptions;
 use lapin::{Channel, Confirmation, ConnectionStatus};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, sleep_until};
 
+use super::outstanding::{Confirmed, Outstanding, Verdict};
 use crate::message::Outgoing;
 use crate::properties::{self, short};
 
@@ -25,47 +23,14 @@ pub(super) struct Job {
     pub(super) reply: oneshot::Sender<Verdict>,
 }
 
-/// What became of a message.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Verdict {
-    /// It is stored.
-    Confirmed,
-    /// It came back: no queue was bound for it.
-    Unroutable,
-    /// A queue refused it.
-    Refused,
-    /// Nobody knows.
-    Lost,
-}
-
-/// A channel's outstanding confirms, oldest first.
-///
-/// The library hands a message that the broker returned to whichever confirm it completes next,
-/// and it completes those of one `multiple` acknowledgement in no order. So an unroutable message
-/// can look confirmed, and its neighbour unroutable. Each message therefore carries a tag, by which
-/// a returned one is known; and a confirm counts only after one more look at all the others: what
-/// took its returned message was completed before it, so that look finds it.
+/// Publishes over one channel, with a bounded number of outstanding confirms.
 pub(super) struct Window {
     channel: Channel,
     limit: usize,
     connection: ConnectionStatus,
-    outstanding: VecDeque<Flight>,
+    outstanding: Outstanding,
     next_tag: u64,
     progress: Instant,
-}
-
-struct Flight {
-    tag: u64,
-    stage: Stage,
-    returned: bool,
-    reply: oneshot::Sender<Verdict>,
-}
-
-enum Stage {
-    Waiting(BoxFuture<'static, lapin::Result<Confirmation>>),
-    /// Completed; all that was completed before it has yet to be looked at.
-    Fresh(Verdict),
-    Settled(Verdict),
 }
 
 impl Window {
@@ -74,7 +39,7 @@ impl Window {
             channel,
             limit,
             connection,
-            outstanding: VecDeque::with_capacity(limit),
+            outstanding: Outstanding::new(),
             next_tag: 1,
             progress: Instant::now(),
         }
@@ -86,7 +51,7 @@ impl Window {
             let room = self.outstanding.len() < self.limit;
             let stalled_at = self.progress + STALL;
             tokio::select! {
-                () = poll_fn(|cx| self.poll_confirms(cx)) => self.progress = Instant::now(),
+                () = poll_fn(|cx| self.outstanding.poll(cx)) => self.progress = Instant::now(),
                 job = jobs.recv(), if room => match job {
                     Some(job) => self.publish(job),
                     None => return,
@@ -115,64 +80,8 @@ impl Window {
         let tag = self.next_tag;
         self.next_tag += 1;
         let confirm = publish(self.channel.clone(), job.message, tag);
-        self.outstanding.push_back(Flight {
-            tag,
-            stage: Stage::Waiting(confirm.boxed()),
-            returned: false,
-            reply: job.reply,
-        });
-    }
-
-    /// Ready when there was anything new; then it wants to be called again.
-    fn poll_confirms(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        let mut news = false;
-        let mut returned = Vec::new();
-        for flight in &mut self.outstanding {
-            match &mut flight.stage {
-                Stage::Waiting(confirm) => {
-                    if let Poll::Ready(confirmed) = confirm.poll_unpin(cx) {
-                        let (verdict, other) = judge(flight.tag, confirmed);
-                        flight.stage = Stage::Fresh(verdict);
-                        returned.extend(other);
-                        news = true;
-                    }
-                }
-                Stage::Fresh(verdict) => {
-                    flight.stage = Stage::Settled(*verdict);
-                    news = true;
-                }
-                Stage::Settled(_) => {}
-            }
-        }
-        for tag in returned {
-            if let Ok(at) = self
-                .outstanding
-                .binary_search_by_key(&tag, |flight| flight.tag)
-            {
-                self.outstanding[at].returned = true;
-            }
-        }
-        if !news {
-            return Poll::Pending;
-        }
-        self.answer();
-        Poll::Ready(())
-    }
-
-    fn answer(&mut self) {
-        let (settled, outstanding) = std::mem::take(&mut self.outstanding)
-            .into_iter()
-            .partition::<VecDeque<_>, _>(|flight| matches!(flight.stage, Stage::Settled(_)));
-        self.outstanding = outstanding;
-        for flight in settled {
-            let verdict = match flight.stage {
-                _ if flight.returned => Verdict::Unroutable,
-                Stage::Settled(verdict) => verdict,
-                Stage::Waiting(_) | Stage::Fresh(_) => Verdict::Lost,
-            };
-            // Nobody may be waiting any more.
-            let _ = flight.reply.send(verdict);
-        }
+        let confirm = confirm.map(move |confirmed| judge(tag, confirmed));
+        self.outstanding.push(tag, confirm.boxed(), job.reply);
     }
 }
 
@@ -191,20 +100,20 @@ async fn publish(channel: Channel, message: Outgoing, tag: u64) -> lapin::Result
         .await
 }
 
-/// What a confirm says about the message of this tag, and the tag of a returned message that came
-/// with it.
-fn judge(tag: u64, confirmed: lapin::Result<Confirmation>) -> (Verdict, Option<u64>) {
-    match confirmed {
+/// What a confirm says about the message of this tag.
+fn judge(tag: u64, confirmed: lapin::Result<Confirmation>) -> Confirmed {
+    let (verdict, message) = match confirmed {
         Ok(Confirmation::Ack(None)) => (Verdict::Confirmed, None),
-        Ok(Confirmation::Ack(Some(message))) => match properties::tag(&message.properties) {
-            Some(returned) if returned == tag => (Verdict::Unroutable, None),
-            // Its own returned message may be with yet another confirm.
-            returned => (Verdict::Lost, returned),
-        },
-        Ok(Confirmation::Nack(None)) => (Verdict::Refused, None),
-        Ok(Confirmation::Nack(Some(message))) => {
-            (Verdict::Refused, properties::tag(&message.properties))
-        }
+        // Unless it is the message's own, whether that was returned too isn't known.
+        Ok(Confirmation::Ack(message)) => (Verdict::Lost, message),
+        Ok(Confirmation::Nack(message)) => (Verdict::Refused, message),
         Ok(Confirmation::NotRequested) | Err(_) => (Verdict::Lost, None),
-    }
+    };
+    let returned = message.and_then(|message| properties::tag(&message.properties));
+    let verdict = if returned == Some(tag) {
+        Verdict::Unroutable
+    } else {
+        verdict
+    };
+    Confirmed { verdict, returned }
 }
