@@ -87,7 +87,6 @@ impl Received {
     }
 
     /// The message, and apart from it the right to acknowledge it later.
-    #[must_use]
     pub fn into_parts(self) -> (Delivered, Acker) {
         (self.delivered, self.acker)
     }

@@ -18,19 +18,22 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
 /// The broker of this stack, with nothing declared.
 pub(crate) fn broker(stack: &Stack) -> Broker {
-    Broker::new(&Config::new(stack.amqp_url().into(), "test")).unwrap()
+    Broker::new(&Config::new(stack.amqp_url().into(), "test")).expect("an AMQP URL")
 }
 
 /// The broker of this stack, with the topology declared.
 pub(crate) async fn declared(stack: &Stack) -> Broker {
     let broker = broker(stack);
-    broker.declare(&topology()).await.unwrap();
+    broker
+        .declare(&topology())
+        .await
+        .expect("an empty virtual host");
     broker
 }
 
 /// The one shard of these tests.
 pub(crate) fn shard() -> Shard {
-    Shards::ONE.all().next().unwrap()
+    Shards::ONE.all().next().expect("one shard")
 }
 
 /// The topology of these tests.
