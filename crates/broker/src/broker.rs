@@ -79,11 +79,7 @@ impl Broker {
     /// See [`DeclareError`].
     pub async fn declare(&self, topology: &Topology) -> Result<(), DeclareError> {
         let connection = self.shared.endpoint.connect("declare").await?;
-        let limit = self.shared.endpoint.timeout;
-        match timeout(limit, declare::all(&connection, topology)).await {
-            Ok(declared) => declared?,
-            Err(_) => return Err(ConnectError::Timeout(limit).into()),
-        }
+        declare::all(&connection, topology, self.shared.endpoint.timeout).await?;
         let _ = self.shared.topology.set(topology.clone());
         Ok(())
     }

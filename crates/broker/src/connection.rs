@@ -19,11 +19,19 @@ use crate::config::Config;
 /// machine keeps silent can't be taken back: it holds a thread until the socket gives up.
 const ATTEMPTS_UNDER_WAY: usize = 8;
 
-/// The URL of the configuration can't be used.
+/// The URL of the configuration can't be used. What it says holds nothing of the URL, which may
+/// carry a password.
 #[derive(Debug, Error)]
-#[error("the broker's URL is not an AMQP URL: {reason}")]
-pub struct UrlError {
-    reason: String,
+pub enum UrlError {
+    /// It is no URL.
+    #[error("the broker's URL is not a URL")]
+    Malformed(#[from] url::ParseError),
+    /// It is one of another kind.
+    #[error("the broker's URL does not begin with amqp:// or amqps://")]
+    NotAmqp,
+    /// It is one of AMQP, with something in it that isn't understood.
+    #[error("the broker's URL has an escape or a parameter that is not valid")]
+    Invalid,
 }
 
 /// Why there is no connection.
@@ -46,12 +54,15 @@ pub(crate) struct Endpoint {
 
 impl Endpoint {
     pub(crate) fn new(config: &Config) -> Result<Self, UrlError> {
-        let url = config.url.expose_secret();
-        let mut uri: AMQPUri = url.parse().map_err(|reason| UrlError { reason })?;
-        // The library takes `localhost` for every host that is an IPv6 address.
-        if let Ok(url) = Url::parse(url)
-            && let Some(Host::Ipv6(address)) = url.host()
-        {
+        let text = config.url.expose_secret();
+        let url = Url::parse(text)?;
+        if !matches!(url.scheme(), "amqp" | "amqps") || url.cannot_be_a_base() {
+            return Err(UrlError::NotAmqp);
+        }
+        // The library's own errors quote the URL.
+        let mut uri: AMQPUri = text.parse().map_err(|_| UrlError::Invalid)?;
+        // It takes `localhost` for every host that is an IPv6 address.
+        if let Some(Host::Ipv6(address)) = url.host() {
             uri.authority.host = address.to_string();
         }
         let heartbeat = config.heartbeat.as_secs().clamp(1, u64::from(u16::MAX));
@@ -69,14 +80,17 @@ impl Endpoint {
         let limit = self.timeout;
         let name = format!("{} {purpose}", self.name);
         let uri = self.uri.clone();
-        let under_way = Arc::clone(&self.under_way);
-        let attempt = async move {
-            let _permit = under_way.acquire_owned().await;
-            open(uri, name, limit).await
+        let attempt = async {
+            let under_way = Arc::clone(&self.under_way).acquire_owned().await;
+            // A task of its own, so that an attempt which outlives its deadline still counts as
+            // under way, and a connection that comes of it late is closed.
+            tokio::spawn(async move {
+                let _under_way = under_way;
+                open(uri, name, limit).await
+            })
+            .await
         };
-        // A task of its own, so that an attempt which outlives its deadline still counts as under
-        // way, and a connection that comes of it late is closed.
-        match timeout(limit, tokio::spawn(attempt)).await {
+        match timeout(limit, attempt).await {
             Ok(Ok(connected)) => Ok(connected?),
             Ok(Err(panicked)) => Err(lapin::Error::from(io::Error::other(panicked)).into()),
             Err(_) => Err(ConnectError::Timeout(limit)),
@@ -96,4 +110,48 @@ async fn open(uri: AMQPUri, name: String, limit: Duration) -> lapin::Result<Conn
             .map_err(lapin::Error::from)
     };
     Connection::connector(uri, lapin::runtime::default_runtime()?, connect, properties).await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn endpoint(url: &str) -> Endpoint {
+        Endpoint::new(&Config::new(url.into(), "test")).unwrap()
+    }
+
+    #[test]
+    fn hosts_and_virtual_hosts_are_read() {
+        let cases = [
+            ("amqp://broker", "broker", 5672, "/"),
+            ("amqps://user:p%40ss@broker", "broker", 5671, "/"),
+            ("amqp://127.0.0.1:1234/%2f", "127.0.0.1", 1234, "/"),
+            ("amqp://[::1]:1234/ours", "::1", 1234, "ours"),
+        ];
+        for (url, host, port, vhost) in cases {
+            let uri = endpoint(url).uri;
+            let read = (
+                uri.authority.host.as_str(),
+                uri.authority.port,
+                uri.vhost.as_str(),
+            );
+            assert_eq!(read, (host, port, vhost), "{url}");
+        }
+    }
+
+    #[test]
+    fn an_error_about_a_url_does_not_tell_its_password() {
+        for url in [
+            "http://user:secret@broker",
+            "user:secret@broker",
+            "amqp:user:secret",
+            "amqp://user:secret@broker?heartbeat=secret",
+            "amqp://user:secret%ff@broker",
+        ] {
+            let error = Endpoint::new(&Config::new(url.into(), "test"))
+                .err()
+                .unwrap();
+            assert!(!error.to_string().contains("secret"), "{error}");
+        }
+    }
 }

@@ -1,10 +1,13 @@
 //! Declaring the topology.
 
+use std::time::Duration;
+
 use lapin::options::{ExchangeDeclareOptions, QueueBindOptions, QueueDeclareOptions};
 use lapin::protocol::{AMQPErrorKind, AMQPSoftError};
 use lapin::types::{AMQPValue, FieldTable};
 use lapin::{Connection, ErrorKind};
 use thiserror::Error;
+use tokio::time::timeout;
 
 use crate::connection::ConnectError;
 use crate::properties::short;
@@ -43,8 +46,12 @@ pub enum DeclareError {
     },
 }
 
-/// Declares exchanges, queues and bindings, in this order.
-pub(crate) async fn all(connection: &Connection, topology: &Topology) -> Result<(), DeclareError> {
+/// Declares exchanges, queues and bindings, in this order, each within `limit`.
+pub(crate) async fn all(
+    connection: &Connection,
+    topology: &Topology,
+    limit: Duration,
+) -> Result<(), DeclareError> {
     let channel = connection
         .create_channel()
         .await
@@ -55,33 +62,33 @@ pub(crate) async fn all(connection: &Connection, topology: &Topology) -> Result<
             ..ExchangeDeclareOptions::default()
         };
         let (name, kind) = (short(exchange.name), kind(exchange.kind));
-        channel
-            .exchange_declare(name, kind, options, alternate(exchange))
-            .await
-            .map_err(|error| judge(exchange.name, error))?;
+        let declare = channel.exchange_declare(name, kind, options, alternate(exchange));
+        within(limit, exchange.name, declare).await?;
     }
     for queue in &topology.queues {
-        let options = QueueDeclareOptions::durable();
-        channel
-            .queue_declare(short(&queue.name), options, table(&queue.arguments))
-            .await
-            .map_err(|error| judge(&queue.name, error))?;
+        let (name, options) = (short(&queue.name), QueueDeclareOptions::durable());
+        let declare = channel.queue_declare(name, options, table(&queue.arguments));
+        within(limit, &queue.name, declare).await?;
     }
     for binding in &topology.bindings {
         let (queue, exchange) = (short(&binding.queue), short(binding.exchange));
-        let options = QueueBindOptions::default();
-        channel
-            .queue_bind(
-                queue,
-                exchange,
-                short(&binding.key),
-                options,
-                FieldTable::default(),
-            )
-            .await
-            .map_err(|error| judge(&binding.queue, error))?;
+        let (options, none) = (QueueBindOptions::default(), FieldTable::default());
+        let bind = channel.queue_bind(queue, exchange, short(&binding.key), options, none);
+        within(limit, &binding.queue, bind).await?;
     }
     Ok(())
+}
+
+async fn within<T>(
+    limit: Duration,
+    name: &str,
+    step: impl Future<Output = lapin::Result<T>>,
+) -> Result<(), DeclareError> {
+    match timeout(limit, step).await {
+        Ok(Ok(_)) => Ok(()),
+        Ok(Err(error)) => Err(judge(name, error)),
+        Err(_) => Err(ConnectError::Timeout(limit).into()),
+    }
 }
 
 /// Whether the broker says that a queue or exchange does not exist.

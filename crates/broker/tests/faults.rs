@@ -2,59 +2,41 @@
 
 mod support;
 
-use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use broker::topology::{Route, queue};
-use broker::{Broker, Config, PublishError, ack_all};
-use futures::StreamExt;
-use futures::stream;
+use broker::{Broker, Config, PublishError};
 use sandbox::Servers;
-use support::{PATIENCE, consume, declared, message, next, shard, topology};
+use support::{
+    PATIENCE, consume, declared, message, next, publish_many, shard, take_all, topology,
+};
 use testkit::{Stack, eventually, server_options};
-use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nothing_confirmed_is_lost_when_the_broker_is_killed() {
-    const MESSAGES: usize = 2_000;
     let servers = Servers::start(server_options()).await.unwrap();
     let stack = Stack::on(servers.access()).await;
     let broker = declared(&stack).await;
     let publisher = broker.publisher("test");
-    let stop = CancellationToken::new();
+    let route = Route::events(shard());
+    let (so_far, enough) = (AtomicUsize::new(0), CancellationToken::new());
 
-    let publishing = stream::iter(0..MESSAGES).for_each_concurrent(100, |n| {
-        let (publisher, stop) = (&publisher, &stop);
-        async move {
-            let message = message(Route::events(shard()), &n.to_string());
-            publisher
-                .publish_until_confirmed(message, stop)
-                .await
-                .unwrap();
-        }
-    });
     let killing = async {
-        let (mut consumer, _stop) = consume(&broker, queue::fanout(shard()), 1);
-        drop(next(&mut consumer).await);
-        drop(consumer);
+        eventually(PATIENCE, "progress", async || {
+            so_far.load(Ordering::Relaxed) >= 1_000
+        })
+        .await;
         servers.broker().kill().await.unwrap();
         servers.broker().start().await.unwrap();
+        enough.cancel();
     };
-    tokio::join!(publishing, killing);
+    let publishing = publish_many(&publisher, &route, &so_far, &enough);
+    let (count, ()) = tokio::join!(publishing, killing);
 
     let (mut consumer, _stop) = consume(&broker, queue::fanout(shard()), 200);
-    let mut seen = BTreeSet::new();
-    while seen.len() < MESSAGES {
-        let batch = timeout(PATIENCE, consumer.next_batch(200)).await;
-        let batch = batch
-            .unwrap_or_else(|_| panic!("{} arrived", seen.len()))
-            .unwrap();
-        let (delivered, ackers): (Vec<_>, Vec<_>) =
-            batch.into_iter().map(broker::Received::into_parts).unzip();
-        seen.extend(delivered.into_iter().map(|one| one.properties.message_id));
-        ack_all(ackers).await;
-    }
+    take_all(&mut consumer, || Some(count)).await;
     drop(stack);
     servers.stop().await.unwrap();
 }

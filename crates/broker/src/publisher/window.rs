@@ -1,4 +1,4 @@
-//! The confirms that a channel has outstanding.
+//! One channel that publishes.
 
 use std::future::poll_fn;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -24,6 +24,10 @@ pub(super) struct Job {
 }
 
 /// Publishes over one channel, with a bounded number of outstanding confirms.
+///
+/// One task polls all publishes in the order of their tags. Were several to publish over the same
+/// channel at once, the library's numbers for them and the broker's could differ, and a confirm
+/// would be taken for another message's.
 pub(super) struct Window {
     channel: Channel,
     limit: usize,

@@ -4,17 +4,24 @@
     reason = "each test binary is a crate of its own and uses its share"
 )]
 
+use std::collections::BTreeSet;
+use std::future::ready;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use broker::topology::{Route, Topology};
-use broker::{Broker, Config, Consumer, ConsumerOptions, Outgoing, Received};
+use broker::{Broker, Config, Consumer, ConsumerOptions, Outgoing, Publisher, Received, ack_all};
 use domain::shard::{Shard, Shards};
+use futures::{StreamExt, stream};
 use testkit::{Stack, eventually};
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
 
 /// Longer than anything here takes on a busy machine.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+
+/// More than any test publishes.
+const MOST: usize = 500_000;
 
 /// The broker of this stack, with nothing declared.
 pub(crate) fn broker(stack: &Stack) -> Broker {
@@ -79,4 +86,53 @@ pub(crate) async fn holds(broker: &Broker, queue: &str, messages: u32) {
         },
     )
     .await;
+}
+
+/// Publishes numbered messages, 100 at once, until `enough` is cancelled and at least 2,000 are
+/// confirmed; says how many were. `so_far` counts them meanwhile.
+pub(crate) async fn publish_many(
+    publisher: &Publisher,
+    route: &Route,
+    so_far: &AtomicUsize,
+    enough: &CancellationToken,
+) -> usize {
+    let never = CancellationToken::new();
+    stream::iter(0..MOST)
+        .take_while(|n| ready(*n < 2_000 || !enough.is_cancelled()))
+        .for_each_concurrent(100, async |n| {
+            let message = message(route.clone(), &n.to_string());
+            let published = publisher.publish_until_confirmed(message, &never).await;
+            published.expect("nobody cancels");
+            so_far.fetch_add(1, Ordering::Relaxed);
+        })
+        .await;
+    so_far.load(Ordering::Relaxed)
+}
+
+/// Takes messages until all numbers below `count()` have been seen; says how many messages it took.
+pub(crate) async fn take_all(consumer: &mut Consumer, count: impl Fn() -> Option<usize>) -> usize {
+    let (mut seen, mut taken) = (BTreeSet::new(), 0);
+    let mut deadline = Instant::now() + PATIENCE;
+    while count().is_none_or(|count| seen.len() < count) {
+        // Short, since the count may become known when everything has been taken.
+        let Ok(batch) = timeout(Duration::from_millis(100), consumer.next_batch(50)).await else {
+            let arrived = seen.len();
+            assert!(
+                Instant::now() < deadline,
+                "{arrived} of {:?} arrived",
+                count()
+            );
+            continue;
+        };
+        deadline = Instant::now() + PATIENCE;
+        let mut ackers = Vec::new();
+        for received in batch.expect("not stopped") {
+            let (delivered, acker) = received.into_parts();
+            seen.insert(delivered.properties.message_id);
+            ackers.push(acker);
+            taken += 1;
+        }
+        ack_all(ackers).await;
+    }
+    taken
 }
