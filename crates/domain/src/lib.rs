@@ -13,7 +13,9 @@ pub mod event;
 pub mod event_type;
 pub mod trace;
 
+pub mod address;
 pub mod endpoint;
+pub mod endpoint_url;
 pub mod matching;
 
 pub mod attempt;
