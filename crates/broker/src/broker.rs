@@ -1,11 +1,13 @@
 //! The handle from which everything else is made.
 
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use lapin::options::QueueDeclareOptions;
 use lapin::types::FieldTable;
 use thiserror::Error;
-use tokio::time::timeout;
+use tokio::sync::Mutex;
+use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
 
 use crate::backoff::Backoff;
@@ -18,6 +20,9 @@ use crate::properties::short;
 use crate::publisher::{Publisher, PublisherOptions};
 use crate::topology::Topology;
 
+/// The shortest time between two attempts to declare again what is missing.
+const REDECLARE_PAUSE: Duration = Duration::from_secs(2);
+
 /// A RabbitMQ broker. Cheap to clone; holds no connection itself.
 #[derive(Clone)]
 pub struct Broker {
@@ -27,8 +32,10 @@ pub struct Broker {
 struct Shared {
     endpoint: Endpoint,
     metrics: Metrics,
-    /// What was declared last, to be declared again where something turns out to be missing.
+    /// What was declared first, to be declared again where something turns out to be missing.
     topology: OnceLock<Topology>,
+    /// When that was tried last; held while it is.
+    redeclared: Mutex<Option<Instant>>,
 }
 
 /// What a queue holds at a moment.
@@ -67,6 +74,7 @@ impl Broker {
             endpoint: Endpoint::new(config)?,
             metrics: Metrics::new(),
             topology: OnceLock::new(),
+            redeclared: Mutex::new(None),
         };
         Ok(Self {
             shared: Arc::new(shared),
@@ -111,11 +119,19 @@ impl Broker {
         }
     }
 
-    /// Declares again what was declared before, if anything was.
+    /// Declares again what was declared before, if anything was. When many find something missing
+    /// at the same time, only the first one declares, and the others go on.
     pub(crate) async fn redeclare(&self) {
         let Some(topology) = self.shared.topology.get() else {
             return;
         };
+        let Ok(mut last) = self.shared.redeclared.try_lock() else {
+            return;
+        };
+        if last.is_some_and(|last| last.elapsed() < REDECLARE_PAUSE) {
+            return;
+        }
+        *last = Some(Instant::now());
         if let Err(error) = self.declare(topology).await {
             tracing::warn!(%error, "the topology could not be declared again");
         }

@@ -128,6 +128,8 @@ impl Publisher {
             match timeout_at(deadline, verdict).await {
                 Ok(Ok(Verdict::Confirmed)) => return Ok(()),
                 Ok(Ok(Verdict::Unroutable)) => return Err(PublishError::Unroutable),
+                // Unless an earlier copy of it may be stored.
+                Ok(Ok(Verdict::Refused)) if late == PublishError::Unknown => return Err(late),
                 Ok(Ok(Verdict::Refused)) => return Err(PublishError::Refused),
                 Ok(Ok(Verdict::Lost) | Err(_)) => late = PublishError::Unknown,
                 Err(_) => return Err(PublishError::Unknown),
