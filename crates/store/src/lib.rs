@@ -1,1 +1,42 @@
-//! Postgres: the record.
+//! Postgres: the record of what was published, what became of it, and who may do what.
+//!
+//! Postgres is the record, the queue is the work: nothing here decides what is sent next. A
+//! [`Store`] is a pool of connections with bounds on every wait; its functions are grouped by what
+//! they are about, each beside its SQL. What the roles need at every event is kept in memory by
+//! [`directory::Live`] snapshots, which outlive an outage of the database.
+//!
+//! **Invariants:** every function that serves one tenant takes its [`domain::id::TenantId`] and
+//! names it in the statement; every statement has a limit on its rows and its time; secrets are
+//! encrypted before they get here and payloads are bytes, never text.
+
+mod config;
+mod error;
+pub mod keyring;
+mod pool;
+mod schema;
+mod sql;
+
+pub mod page;
+pub mod partitions;
+
+pub mod api_keys;
+pub mod endpoints;
+pub mod event_types;
+pub mod tenants;
+
+pub mod directory;
+
+pub mod attempts;
+pub mod dead_letters;
+pub mod deliveries;
+pub mod events;
+pub mod held;
+mod reports;
+
+pub use config::Config;
+pub use directory::{AccessDirectory, EndpointDirectory, Live, SubscriptionDirectory, Target};
+pub use error::StoreError;
+pub use keyring::Keyring;
+pub use page::{Cursor, Page, PageRequest};
+pub use pool::Store;
+pub use schema::{SchemaMismatch, migrate};

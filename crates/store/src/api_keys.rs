@@ -1,0 +1,259 @@
+//! API keys: 256 random bits that only their owner has; the record has their SHA-256.
+
+use std::fmt;
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use domain::id::{ApiKeyId, TenantId};
+use sha2::{Digest, Sha256};
+use time::OffsetDateTime;
+use tokio_postgres::Row;
+use uuid::Uuid;
+use zeroize::Zeroizing;
+
+use crate::error::StoreError;
+use crate::keyring;
+use crate::page::{Cursor, Page, PageRequest};
+use crate::pool::Store;
+use crate::sql::{execute, get, id, optional_id, row, rows};
+
+/// What every key's text begins with, so that people and secret scanners recognise it.
+const PREFIX: &str = "phk_";
+
+/// How much of a key is kept to recognise it by, in characters, the prefix included.
+const HINT_LENGTH: usize = 8;
+
+/// What a key allows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Scope {
+    /// To publish events.
+    Publish,
+    /// To read everything but secrets.
+    Read,
+    /// To change tenants, endpoints, keys and event types, and to replay.
+    Manage,
+}
+
+impl Scope {
+    /// Every scope.
+    pub const ALL: [Self; 3] = [Self::Publish, Self::Read, Self::Manage];
+
+    /// The name in the record and the API.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Publish => "publish",
+            Self::Read => "read",
+            Self::Manage => "manage",
+        }
+    }
+
+    /// The scope of this name.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|scope| scope.as_str() == name)
+    }
+}
+
+/// Whose data a key is good for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Reach {
+    /// Every tenant's, and the platform's own.
+    Platform,
+    /// One tenant's.
+    Tenant(TenantId),
+}
+
+impl Reach {
+    /// Whether this tenant's data is within reach.
+    #[must_use]
+    pub fn covers(self, tenant: TenantId) -> bool {
+        match self {
+            Self::Platform => true,
+            Self::Tenant(own) => own == tenant,
+        }
+    }
+
+    pub(crate) fn from_column(tenant: Option<TenantId>) -> Self {
+        tenant.map_or(Self::Platform, Self::Tenant)
+    }
+
+    fn column(self) -> Option<Uuid> {
+        match self {
+            Self::Platform => None,
+            Self::Tenant(tenant) => Some(tenant.uuid()),
+        }
+    }
+}
+
+/// A key's text. Wiped from memory on drop and never shown by `Debug`.
+pub struct ApiKeyText(Zeroizing<String>);
+
+impl ApiKeyText {
+    fn generate() -> Result<Self, StoreError> {
+        let bits: Zeroizing<[u8; 32]> = keyring::random()?;
+        let mut text = Zeroizing::new(String::with_capacity(PREFIX.len() + 43));
+        text.push_str(PREFIX);
+        URL_SAFE_NO_PAD.encode_string(bits.as_slice(), &mut text);
+        Ok(Self(text))
+    }
+
+    /// The text, to be shown once to the key's owner.
+    #[must_use]
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for ApiKeyText {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("ApiKeyText(redacted)")
+    }
+}
+
+/// The SHA-256 of a key's text: what the record holds and a presented key is looked up by.
+///
+/// A look-up needs no constant time: what it would leak is of the hash of 256 random bits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct KeyDigest([u8; 32]);
+
+impl KeyDigest {
+    /// The digest of a presented key.
+    #[must_use]
+    pub fn of(presented: &str) -> Self {
+        Self(Sha256::digest(presented.as_bytes()).into())
+    }
+
+    pub(crate) fn from_column(bytes: &[u8]) -> Option<Self> {
+        bytes.try_into().ok().map(Self)
+    }
+}
+
+/// An API key, its text apart.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ApiKey {
+    /// The key.
+    pub id: ApiKeyId,
+    /// What people call it.
+    pub name: String,
+    /// Whose data it is good for.
+    pub reach: Reach,
+    /// What it allows.
+    pub scopes: Vec<Scope>,
+    /// Its first characters, to recognise it by.
+    pub hint: String,
+    /// When it was made.
+    pub created_at: OffsetDateTime,
+    /// When it was revoked, if it was.
+    pub revoked_at: Option<OffsetDateTime>,
+}
+
+/// An API key to be made.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewApiKey {
+    /// What people call it.
+    pub name: String,
+    /// Whose data it is good for.
+    pub reach: Reach,
+    /// What it allows.
+    pub scopes: Vec<Scope>,
+}
+
+impl Store {
+    /// Makes a key. Its text exists in the answer alone.
+    ///
+    /// # Errors
+    /// [`StoreError::NotFound`] when its tenant does not exist.
+    pub async fn create_api_key(
+        &self,
+        new: &NewApiKey,
+    ) -> Result<(ApiKey, ApiKeyText), StoreError> {
+        const CREATE: &str = "-- api_key_create
+            insert into api_keys (id, name, tenant_id, scopes, key_sha256, hint)
+            select $1, $2, $3, $4, $5, $6
+            where $3::uuid is null
+               or exists (select 1 from tenants where id = $3 and deleted_at is null)
+            returning id, name, tenant_id, scopes, hint, created_at, revoked_at";
+        let text = ApiKeyText::generate()?;
+        let digest = KeyDigest::of(text.expose());
+        let hint = &text.expose()[..HINT_LENGTH];
+        let scopes: Vec<&str> = new.scopes.iter().map(|scope| scope.as_str()).collect();
+        let key = self
+            .bounded(async {
+                let client = self.client().await?;
+                let made = row(
+                    &client,
+                    CREATE,
+                    &[
+                        &Uuid::now_v7(),
+                        &new.name,
+                        &new.reach.column(),
+                        &scopes,
+                        &digest.0.as_slice(),
+                        &hint,
+                    ],
+                )
+                .await?;
+                api_key(&made.ok_or(StoreError::NotFound)?)
+            })
+            .await?;
+        Ok((key, text))
+    }
+
+    /// Every key, revoked ones too, the newest first.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] when the database is.
+    pub async fn api_keys(&self, page: PageRequest) -> Result<Page<ApiKey>, StoreError> {
+        const LIST: &str = "-- api_keys_list
+            select id, name, tenant_id, scopes, hint, created_at, revoked_at from api_keys
+            where (created_at, id) < ($1, $2)
+            order by created_at desc, id desc limit $3";
+        self.bounded(async {
+            let client = self.client().await?;
+            let after = page.below();
+            let found = rows(&client, LIST, &[&after.at, &after.id, &page.limit()]).await?;
+            let found: Result<_, _> = found.iter().map(api_key).collect();
+            Ok(Page::new(found?, page, |one| Cursor {
+                at: one.created_at,
+                id: one.id.uuid(),
+            }))
+        })
+        .await
+    }
+
+    /// Revokes a key; one that is revoked stays so.
+    ///
+    /// # Errors
+    /// [`StoreError::NotFound`] when there is none.
+    pub async fn revoke_api_key(&self, key: ApiKeyId) -> Result<(), StoreError> {
+        const REVOKE: &str = "-- api_key_revoke
+            update api_keys set revoked_at = coalesce(revoked_at, now()) where id = $1";
+        self.bounded(async {
+            let client = self.client().await?;
+            match execute(&client, REVOKE, &[&key.uuid()]).await? {
+                0 => Err(StoreError::NotFound),
+                _ => Ok(()),
+            }
+        })
+        .await
+    }
+}
+
+fn api_key(row: &Row) -> Result<ApiKey, StoreError> {
+    Ok(ApiKey {
+        id: id(row, "id")?,
+        name: get(row, "name")?,
+        reach: Reach::from_column(optional_id(row, "tenant_id")?),
+        scopes: scopes(row)?,
+        hint: get(row, "hint")?,
+        created_at: get(row, "created_at")?,
+        revoked_at: get(row, "revoked_at")?,
+    })
+}
+
+/// The scopes that this version knows; one that a later version granted allows nothing here.
+pub(crate) fn scopes(row: &Row) -> Result<Vec<Scope>, StoreError> {
+    let names: Vec<&str> = get(row, "scopes")?;
+    Ok(names.into_iter().filter_map(Scope::from_name).collect())
+}

@@ -1,0 +1,151 @@
+//! Attempts: every POST that was made, with what came back.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use domain::attempt::AttemptNumber;
+use domain::id::{DeliveryId, EndpointId, EventId, TenantId};
+use domain::limits;
+use domain::report::Extent;
+use time::{Date, OffsetDateTime};
+use tokio_postgres::Row;
+
+use crate::deliveries::{number, status};
+use crate::error::StoreError;
+use crate::page::{Cursor, Page, PageRequest};
+use crate::pool::Store;
+use crate::sql::{get, id, row, rows};
+
+/// What `outcome` holds of an attempt that arrived.
+pub const DELIVERED: &str = "delivered";
+
+/// What `outcome` holds of an attempt that was answered with anything but success.
+pub const HTTP_ERROR: &str = "http_error";
+
+/// An attempt as the record has it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AttemptRecord {
+    /// Its delivery.
+    pub delivery: DeliveryId,
+    /// Which attempt of it.
+    pub number: AttemptNumber,
+    /// Its event.
+    pub event: EventId,
+    /// Where it went.
+    pub endpoint: EndpointId,
+    /// When it began.
+    pub started_at: OffsetDateTime,
+    /// How long it took, to the millisecond.
+    pub duration: Duration,
+    /// The status code, where there was an answer.
+    pub status: Option<u16>,
+    /// [`DELIVERED`], [`HTTP_ERROR`], or the [`domain::outcome::Failure`]'s name.
+    pub outcome: String,
+    /// The beginning of the answer's body, as it came: bytes of a stranger.
+    pub answer: Bytes,
+    /// Whether there was more of it.
+    pub extent: Extent,
+}
+
+impl Store {
+    /// Whether the record has this attempt; asked before a copy of it is sent that another
+    /// dispatcher had handed over.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] when the database is.
+    pub async fn attempt_settled(
+        &self,
+        delivery: DeliveryId,
+        attempt: AttemptNumber,
+        day: Date,
+    ) -> Result<bool, StoreError> {
+        const SETTLED: &str = "-- attempt_settled
+            select 1 from attempts where delivery_id = $1 and attempt = $2 and day = $3";
+        self.bounded(async {
+            let client = self.client().await?;
+            let number = i32::from(attempt.get());
+            let found = row(&client, SETTLED, &[&delivery.uuid(), &number, &day]).await?;
+            Ok(found.is_some())
+        })
+        .await
+    }
+
+    /// The attempts of a tenant's delivery in their order, at most [`limits::ATTEMPTS`].
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] when the database is.
+    pub async fn attempts_of_delivery(
+        &self,
+        tenant: TenantId,
+        delivery: DeliveryId,
+    ) -> Result<Vec<AttemptRecord>, StoreError> {
+        const LIST: &str = "-- attempts_by_delivery
+            select delivery_id, attempt, event_id, endpoint_id, started_at, duration_ms, status,
+                   outcome, answer, answer_truncated
+            from attempts where delivery_id = $1 and tenant_id = $2
+            order by attempt limit $3";
+        self.bounded(async {
+            let client = self.client().await?;
+            let limit = i64::from(limits::ATTEMPTS);
+            let found = rows(&client, LIST, &[&delivery.uuid(), &tenant.uuid(), &limit]).await?;
+            found.iter().map(attempt).collect()
+        })
+        .await
+    }
+
+    /// The attempts at a tenant's endpoint, the latest first.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] when the database is.
+    pub async fn attempts_of_endpoint(
+        &self,
+        tenant: TenantId,
+        endpoint: EndpointId,
+        page: PageRequest,
+    ) -> Result<Page<AttemptRecord>, StoreError> {
+        const LIST: &str = "-- attempts_by_endpoint
+            select delivery_id, attempt, event_id, endpoint_id, started_at, duration_ms, status,
+                   outcome, answer, answer_truncated
+            from attempts
+            where endpoint_id = $1 and tenant_id = $2 and (started_at, delivery_id) < ($3, $4)
+            order by started_at desc, delivery_id desc limit $5";
+        self.bounded(async {
+            let client = self.client().await?;
+            let Cursor { at, id } = page.below();
+            let (endpoint, tenant) = (endpoint.uuid(), tenant.uuid());
+            let found = rows(
+                &client,
+                LIST,
+                &[&endpoint, &tenant, &at, &id, &page.limit()],
+            )
+            .await?;
+            let found: Result<_, _> = found.iter().map(attempt).collect();
+            Ok(Page::new(found?, page, |one| Cursor {
+                at: one.started_at,
+                id: one.delivery.uuid(),
+            }))
+        })
+        .await
+    }
+}
+
+fn attempt(row: &Row) -> Result<AttemptRecord, StoreError> {
+    let duration_ms: i64 = get(row, "duration_ms")?;
+    let truncated: bool = get(row, "answer_truncated")?;
+    Ok(AttemptRecord {
+        delivery: id(row, "delivery_id")?,
+        number: number(get(row, "attempt")?)?,
+        event: id(row, "event_id")?,
+        endpoint: id(row, "endpoint_id")?,
+        started_at: get(row, "started_at")?,
+        duration: Duration::from_millis(duration_ms.unsigned_abs()),
+        status: status(row)?,
+        outcome: get(row, "outcome")?,
+        answer: Bytes::copy_from_slice(get(row, "answer")?),
+        extent: if truncated {
+            Extent::Truncated
+        } else {
+            Extent::Whole
+        },
+    })
+}

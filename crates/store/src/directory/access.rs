@@ -1,0 +1,122 @@
+//! Who may do what: API keys and tenants, for every request.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use deadpool_postgres::Transaction;
+use domain::id::{ApiKeyId, TenantId};
+
+use super::live::load::Load;
+use crate::api_keys::{KeyDigest, Reach, Scope, scopes};
+use crate::error::StoreError;
+use crate::keyring::Keyring;
+use crate::sql::{get, id, optional_id, rows};
+
+/// The API keys and the tenants that there are.
+#[derive(Debug, Clone, Default)]
+pub struct AccessDirectory {
+    keys: HashMap<KeyDigest, Arc<Access>>,
+    /// Each tenant with the platform's own key for it.
+    tenants: HashMap<TenantId, Option<Box<str>>>,
+    external: HashMap<Box<str>, TenantId>,
+}
+
+/// What a key allows.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Access {
+    /// The key.
+    pub key: ApiKeyId,
+    /// Whose data it is good for.
+    pub reach: Reach,
+    /// What it allows there.
+    pub scopes: Vec<Scope>,
+}
+
+impl Access {
+    /// Whether it allows this.
+    #[must_use]
+    pub fn allows(&self, scope: Scope) -> bool {
+        self.scopes.contains(&scope)
+    }
+}
+
+impl AccessDirectory {
+    /// What the presented text allows; none when it is no key, or a revoked one.
+    #[must_use]
+    pub fn authenticate(&self, presented: &str) -> Option<Arc<Access>> {
+        self.keys.get(&KeyDigest::of(presented)).cloned()
+    }
+
+    /// Whether there is this tenant.
+    #[must_use]
+    pub fn has_tenant(&self, tenant: TenantId) -> bool {
+        self.tenants.contains_key(&tenant)
+    }
+
+    /// The tenant that the platform calls so.
+    #[must_use]
+    pub fn tenant_by_external_id(&self, external_id: &str) -> Option<TenantId> {
+        self.external.get(external_id).copied()
+    }
+
+    /// The platform's own key for a tenant, where it has one.
+    #[must_use]
+    pub fn external_id(&self, tenant: TenantId) -> Option<&str> {
+        self.tenants.get(&tenant)?.as_deref()
+    }
+
+    fn forget_tenant(&mut self, tenant: TenantId) {
+        if let Some(Some(external_id)) = self.tenants.remove(&tenant) {
+            self.external.remove(&external_id);
+        }
+    }
+}
+
+impl Load for AccessDirectory {
+    async fn load(
+        &self,
+        transaction: &Transaction<'_>,
+        _: &Keyring,
+        known: i64,
+    ) -> Result<Self, StoreError> {
+        const TENANTS: &str = "-- directory_tenants
+            select id, external_id, deleted_at is not null as gone from tenants
+            where epoch > $1 and (deleted_at is null or $1 > 0)";
+        const KEYS: &str = "-- directory_api_keys
+            select id, tenant_id, scopes, key_sha256, revoked_at is not null as gone from api_keys
+            where epoch > $1 and (revoked_at is null or $1 > 0)";
+        let mut next = self.clone();
+        let tenants = rows(transaction, TENANTS, &[&known]).await?;
+        // All that changed goes first: an external id may have moved from one to another.
+        for row in &tenants {
+            next.forget_tenant(id(row, "id")?);
+        }
+        for row in &tenants {
+            if get(row, "gone")? {
+                continue;
+            }
+            let tenant = id(row, "id")?;
+            let external_id: Option<Box<str>> =
+                get::<Option<&str>>(row, "external_id")?.map(Into::into);
+            if let Some(external_id) = &external_id {
+                next.external.insert(external_id.clone(), tenant);
+            }
+            next.tenants.insert(tenant, external_id);
+        }
+        for row in &rows(transaction, KEYS, &[&known]).await? {
+            let digest = KeyDigest::from_column(get(row, "key_sha256")?)
+                .ok_or_else(|| StoreError::unreadable("key_sha256"))?;
+            if get(row, "gone")? {
+                next.keys.remove(&digest);
+                continue;
+            }
+            let access = Access {
+                key: id(row, "id")?,
+                reach: Reach::from_column(optional_id(row, "tenant_id")?),
+                scopes: scopes(row)?,
+            };
+            next.keys.insert(digest, Arc::new(access));
+        }
+        Ok(next)
+    }
+}

@@ -1,0 +1,173 @@
+//! A snapshot and how it is kept fresh.
+
+use std::fmt;
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use deadpool_postgres::Transaction;
+use tokio::sync::{Mutex, watch};
+use tokio_postgres::IsolationLevel;
+
+use crate::error::StoreError;
+use crate::keyring::Keyring;
+use crate::pool::Store;
+use crate::sql::{get, row};
+
+/// A state of a part of the directory. Only this crate makes them.
+pub trait Snapshot: load::Load {}
+
+impl<T: load::Load> Snapshot for T {}
+
+pub(super) mod load {
+    use super::{Future, Keyring, StoreError, Transaction};
+
+    /// How a snapshot takes changes in.
+    pub trait Load: Default + Send + Sync + 'static {
+        /// The state with all rows whose epoch is above `known`; with `known` 0, all rows.
+        fn load(
+            &self,
+            transaction: &Transaction<'_>,
+            keyring: &Keyring,
+            known: i64,
+        ) -> impl Future<Output = Result<Self, StoreError>> + Send;
+    }
+}
+
+/// A part of the directory that is kept fresh. Cheap to clone; all clones are one.
+pub struct Live<T> {
+    shared: Arc<Shared<T>>,
+}
+
+struct Shared<T> {
+    store: Store,
+    state: ArcSwap<State<T>>,
+    /// One refresh at a time: each begins where the one before ended.
+    turn: Mutex<()>,
+    loaded: watch::Sender<Loaded>,
+}
+
+struct State<T> {
+    epoch: i64,
+    snapshot: Arc<T>,
+}
+
+/// Whether there is anything to serve.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Loaded {
+    NotYet,
+    Once,
+}
+
+impl<T: Snapshot> Live<T> {
+    /// An empty snapshot that nothing keeps fresh yet: spawn [`Live::run`], and wait with
+    /// [`Live::loaded`] before serving from it.
+    #[must_use]
+    pub fn new(store: &Store) -> Self {
+        let empty = State {
+            epoch: 0,
+            snapshot: Arc::new(T::default()),
+        };
+        Self {
+            shared: Arc::new(Shared {
+                store: store.clone(),
+                state: ArcSwap::from_pointee(empty),
+                turn: Mutex::new(()),
+                loaded: watch::Sender::new(Loaded::NotYet),
+            }),
+        }
+    }
+
+    /// The last good state; empty before the first load.
+    #[must_use]
+    pub fn current(&self) -> Arc<T> {
+        Arc::clone(&self.shared.state.load().snapshot)
+    }
+
+    /// The state with every change that was committed before this was called.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] when the database is; the last good state goes on serving.
+    pub async fn refresh(&self) -> Result<Arc<T>, StoreError> {
+        const EPOCH: &str = "-- directory_epoch
+            select epoch from directory_epoch";
+        let _turn = self.shared.turn.lock().await;
+        let state = self.shared.state.load_full();
+        let store = &self.shared.store;
+        let moved = store.bounded(async {
+            let mut client = store.client().await?;
+            let epoch = row(&client, EPOCH, &[]).await?;
+            let epoch: i64 = epoch.map_or(Ok(0), |row| get(&row, "epoch"))?;
+            if epoch == state.epoch && self.is_loaded() {
+                return Ok(None);
+            }
+            // The epoch and the rows of all tables must be of one instant.
+            let transaction = client
+                .build_transaction()
+                .isolation_level(IsolationLevel::RepeatableRead)
+                .read_only(true)
+                .start()
+                .await?;
+            let epoch = row(&transaction, EPOCH, &[]).await?;
+            let epoch: i64 = epoch.map_or(Ok(0), |row| get(&row, "epoch"))?;
+            // An epoch that went back is another database: begin anew.
+            let anew = epoch < state.epoch;
+            let (base, known) = if anew {
+                (Arc::new(T::default()), 0)
+            } else {
+                (Arc::clone(&state.snapshot), state.epoch)
+            };
+            let snapshot = Arc::new(base.load(&transaction, store.keyring(), known).await?);
+            transaction.commit().await?;
+            Ok(Some(State { epoch, snapshot }))
+        });
+        if let Some(moved) = moved.await? {
+            self.shared.state.store(Arc::new(moved));
+            self.shared.loaded.send_replace(Loaded::Once);
+        }
+        Ok(self.current())
+    }
+
+    /// Waits until there is a first state; cancel safe.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] when there is none within `limit`. [`Live::run`] goes on
+    /// trying.
+    pub async fn loaded(&self, limit: Duration) -> Result<Arc<T>, StoreError> {
+        let mut loaded = self.shared.loaded.subscribe();
+        let first = loaded.wait_for(|loaded| *loaded == Loaded::Once);
+        // The sender lives as long as `self`, so the wait can only end well or not at all.
+        let _first = tokio::time::timeout(limit, first)
+            .await
+            .map_err(StoreError::elapsed)?;
+        Ok(self.current())
+    }
+
+    /// Whether there is a state to serve.
+    #[must_use]
+    pub fn is_loaded(&self) -> bool {
+        *self.shared.loaded.borrow() == Loaded::Once
+    }
+
+    /// The record that it is a snapshot of.
+    pub(super) fn store(&self) -> &Store {
+        &self.shared.store
+    }
+}
+
+impl<T> Clone for Live<T> {
+    fn clone(&self) -> Self {
+        Self {
+            shared: Arc::clone(&self.shared),
+        }
+    }
+}
+
+impl<T> fmt::Debug for Live<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Live")
+            .field("epoch", &self.shared.state.load().epoch)
+            .finish_non_exhaustive()
+    }
+}
