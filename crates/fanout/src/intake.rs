@@ -1,0 +1,59 @@
+//! What came in together: messages taken apart into events, one by one.
+
+use broker::topology::Route;
+use broker::{Acker, Delivered, Outgoing, Received};
+use bytes::Bytes;
+use domain::event::Event;
+use domain::limits;
+use wire::DecodeError;
+
+/// The reason that what can't be decoded is parked with.
+const UNDECODABLE: &str = "undecodable";
+
+/// Messages whose events are recorded together, and acknowledged together when all that is in
+/// them stands elsewhere.
+#[derive(Debug, Default)]
+pub(crate) struct Intake {
+    /// What could be read.
+    pub(crate) events: Vec<Event>,
+    /// What could not, each alone, on its way to the dead letters.
+    pub(crate) parked: Vec<Outgoing>,
+    /// The right to acknowledge the messages.
+    pub(crate) ackers: Vec<Acker>,
+}
+
+impl Intake {
+    /// Takes a message in.
+    pub(crate) fn take(&mut self, received: Received) {
+        let (message, acker) = received.into_parts();
+        self.ackers.push(acker);
+        match wire::batch::split(message.body.clone()) {
+            Ok(items) => items
+                .into_iter()
+                .for_each(|item| self.take_item(&message, item)),
+            Err(error) => self.park(&message, message.body.clone(), &error),
+        }
+    }
+
+    /// Whether another full message still fits a transaction.
+    pub(crate) fn has_room(&self) -> bool {
+        self.events.len() + limits::ITEMS_PER_MESSAGE <= limits::FANOUT_BATCH_EVENTS
+    }
+
+    fn take_item(&mut self, message: &Delivered, item: Bytes) {
+        match wire::accepted::decode(item.clone()) {
+            Ok(event) => self.events.push(event),
+            Err(error) => self.park(message, wire::batch::join(vec![item]), &error),
+        }
+    }
+
+    fn park(&mut self, message: &Delivered, body: Bytes, error: &DecodeError) {
+        tracing::warn!(
+            messaging.message.id = message.properties.message_id,
+            %error,
+            "undecodable, parked in the dead letters"
+        );
+        let letter = message.letter(Route::dead(), UNDECODABLE, &error.to_string());
+        self.parked.push(Outgoing { body, ..letter });
+    }
+}

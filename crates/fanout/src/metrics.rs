@@ -1,0 +1,77 @@
+//! What fan-out counts.
+
+use opentelemetry::metrics::{Counter, Histogram};
+use opentelemetry::{KeyValue, global};
+use store::events::{Fingerprint, Verdict};
+
+/// The instruments. Cheap to clone; all clones are one.
+#[derive(Debug, Clone)]
+pub(crate) struct Metrics {
+    /// Events by what the record said of them.
+    pub(crate) events: Counter<u64>,
+    /// Deliveries published and confirmed.
+    pub(crate) deliveries: Counter<u64>,
+    /// Items and messages that could not be decoded.
+    pub(crate) parked: Counter<u64>,
+    /// Events in a batch.
+    pub(crate) batch: Histogram<u64>,
+    /// Seconds from the messages in hand to their acknowledgement.
+    pub(crate) duration: Histogram<f64>,
+}
+
+impl Metrics {
+    pub(crate) fn new() -> Self {
+        let meter = global::meter("posthaste");
+        Self {
+            events: meter
+                .u64_counter("posthaste.fanout.events")
+                .with_description("Events fanned out, by what the record said of them")
+                .with_unit("{event}")
+                .build(),
+            deliveries: meter
+                .u64_counter("posthaste.fanout.deliveries")
+                .with_description("Deliveries published to the dispatchers")
+                .with_unit("{delivery}")
+                .build(),
+            parked: meter
+                .u64_counter("posthaste.fanout.parked")
+                .with_description("Items and messages that could not be decoded")
+                .with_unit("{item}")
+                .build(),
+            batch: meter
+                .u64_histogram("posthaste.fanout.batch.events")
+                .with_description("Events in a batch")
+                .with_unit("{event}")
+                .with_boundaries(vec![1.0, 2.0, 5.0, 10.0, 25.0, 50.0, 100.0, 250.0, 500.0])
+                .build(),
+            duration: meter
+                .f64_histogram("posthaste.fanout.duration")
+                .with_description("From a batch in hand to its acknowledgement")
+                .with_unit("s")
+                .with_boundaries(vec![
+                    0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0, 60.0,
+                ])
+                .build(),
+        }
+    }
+
+    /// Counts an event under what the record said of it.
+    pub(crate) fn count_event(&self, verdict: &Verdict) {
+        let name = match verdict {
+            Verdict::New => "new",
+            Verdict::Redelivered { .. } => "redelivered",
+            Verdict::Repeat {
+                fingerprint: Fingerprint::Same,
+            } => "repeat",
+            Verdict::Repeat {
+                fingerprint: Fingerprint::Different,
+            } => "conflict",
+        };
+        self.events.add(1, &[KeyValue::new("verdict", name)]);
+    }
+}
+
+/// A count as the instruments take it.
+pub(crate) fn whole(count: usize) -> u64 {
+    u64::try_from(count).unwrap_or(u64::MAX)
+}

@@ -1,0 +1,152 @@
+//! The record's part in a batch: the newest subscriptions, and what it says of each event.
+
+use std::collections::BTreeSet;
+use std::error::Error as _;
+use std::sync::Arc;
+
+use domain::event::Event;
+use service::Latch;
+use store::events::{Fingerprint, NewEvent, Verdict};
+use store::{Live, Store, StoreError, SubscriptionDirectory};
+use time::Date;
+use tokio::sync::Mutex;
+use tokio_util::sync::CancellationToken;
+
+use crate::metrics::Metrics;
+use crate::patience::{Interrupted, Patience};
+
+/// How often in a row partitions are made for the same events before they are taken for events
+/// that no partition is made for.
+const PARTITIONS_MADE: u8 = 3;
+
+/// Asks the record, and waits for it where it is away.
+#[derive(Debug)]
+pub(crate) struct Recording {
+    pub(crate) store: Store,
+    pub(crate) subscriptions: Live<SubscriptionDirectory>,
+    /// One transaction at a time: batches of one queue would wait for each other's rows anyway.
+    pub(crate) turn: Mutex<()>,
+    /// Says whether the record answers.
+    pub(crate) latch: Latch,
+    /// Cancelled when the record is no longer waited for.
+    pub(crate) stop: CancellationToken,
+    pub(crate) metrics: Metrics,
+}
+
+/// What came of a portion of events.
+#[derive(Debug, Default)]
+pub(crate) struct Recorded {
+    /// Those to be published, with the endpoints that the record has for them.
+    pub(crate) fanned: Vec<NewEvent>,
+    /// Those that the record can't hold, each with the reason.
+    pub(crate) refused: Vec<(Event, StoreError)>,
+}
+
+impl Recording {
+    /// The subscriptions as they are now: an endpoint that was saved before an event was accepted
+    /// gets it.
+    pub(crate) async fn subscriptions(&self) -> Result<Arc<SubscriptionDirectory>, Interrupted> {
+        let mut patience = Patience::new(&self.latch, &self.stop);
+        loop {
+            match self.subscriptions.refresh().await {
+                Ok(subscriptions) => {
+                    patience.rewarded();
+                    return Ok(subscriptions);
+                }
+                Err(error) => patience.wait(&error).await?,
+            }
+        }
+    }
+
+    /// Records events and says what is to be published. Events that the record refuses are tried
+    /// one by one, so that one of them doesn't take its neighbours with it.
+    pub(crate) async fn record(&self, portion: Vec<NewEvent>) -> Result<Recorded, Interrupted> {
+        let _turn = self.turn.lock().await;
+        let mut recorded = Recorded::default();
+        match self.commit(&portion).await? {
+            Ok(verdicts) => self.take_in(&mut recorded, portion, verdicts),
+            Err(_) => {
+                for new in portion {
+                    match self.commit(std::slice::from_ref(&new)).await? {
+                        Ok(verdicts) => self.take_in(&mut recorded, vec![new], verdicts),
+                        Err(error) => recorded.refused.push((new.event, error)),
+                    }
+                }
+            }
+        }
+        Ok(recorded)
+    }
+
+    /// One transaction, tried until the record has it or refuses it.
+    async fn commit(
+        &self,
+        events: &[NewEvent],
+    ) -> Result<Result<Vec<Verdict>, StoreError>, Interrupted> {
+        let mut patience = Patience::new(&self.latch, &self.stop);
+        let mut made = 0;
+        loop {
+            let error = match self.store.record(events).await {
+                Ok(verdicts) => {
+                    patience.rewarded();
+                    return Ok(Ok(verdicts));
+                }
+                Err(StoreError::MissingPartition) if made < PARTITIONS_MADE => {
+                    made += 1;
+                    match self.store.ensure_partitions_for(&days(events)).await {
+                        Ok(()) => continue,
+                        Err(error) => error,
+                    }
+                }
+                Err(error) => error,
+            };
+            match error {
+                StoreError::Unavailable(_) | StoreError::Schema(_) => patience.wait(&error).await?,
+                StoreError::MissingPartition
+                | StoreError::Conflict
+                | StoreError::VersionMismatch
+                | StoreError::NotFound
+                | StoreError::Unstorable
+                | StoreError::Broken(_) => {
+                    tracing::error!(
+                        error = &error as &dyn std::error::Error,
+                        source = error.source(),
+                        events = events.len(),
+                        "the record refuses events"
+                    );
+                    return Ok(Err(error));
+                }
+            }
+        }
+    }
+
+    fn take_in(&self, recorded: &mut Recorded, portion: Vec<NewEvent>, verdicts: Vec<Verdict>) {
+        for (new, verdict) in portion.into_iter().zip(verdicts) {
+            self.metrics.count_event(&verdict);
+            match verdict {
+                Verdict::New => recorded.fanned.push(new),
+                Verdict::Redelivered { endpoints } => {
+                    recorded.fanned.push(NewEvent { endpoints, ..new });
+                }
+                Verdict::Repeat {
+                    fingerprint: Fingerprint::Same,
+                } => {}
+                Verdict::Repeat {
+                    fingerprint: Fingerprint::Different,
+                } => tracing::warn!(
+                    event.id = %new.event.id,
+                    tenant.id = %new.event.tenant,
+                    event.r#type = %new.event.event_type,
+                    "the publisher's key came again with another event, dropped"
+                ),
+            }
+        }
+    }
+}
+
+fn days(events: &[NewEvent]) -> Vec<Date> {
+    let days: BTreeSet<Date> = events
+        .iter()
+        .map(|new| new.event.accepted_at.to_utc().date())
+        .collect();
+    days.into_iter().collect()
+}
