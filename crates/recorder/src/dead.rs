@@ -1,0 +1,149 @@
+//! Dead letters and rejected messages: tried once more alone, or kept.
+
+use std::error::Error;
+use std::sync::Arc;
+
+use broker::{Acker, Delivered, Outgoing, Publisher, Received, ack_all};
+use futures::future::try_join_all;
+use opentelemetry::KeyValue;
+use service::Latch;
+use store::dead_letters::NewDeadLetter;
+use store::{Store, StoreError};
+use tokio_util::sync::CancellationToken;
+
+use crate::fate::{self, Fate};
+use crate::letter;
+use crate::metrics::{Metrics, whole};
+use crate::patience::{Interrupted, Patience};
+
+/// Empties the queues that nobody else works on.
+#[derive(Debug)]
+pub(crate) struct Undertaker {
+    pub(crate) store: Store,
+    pub(crate) publisher: Publisher,
+    /// Says whether the record answers.
+    pub(crate) record: Arc<Latch>,
+    /// Cancelled when the record is no longer waited for.
+    pub(crate) stop: CancellationToken,
+    /// Cancelled when nothing is waited for.
+    pub(crate) abort: CancellationToken,
+    pub(crate) metrics: Metrics,
+}
+
+/// A letter and the right to acknowledge its message.
+type Held = (NewDeadLetter, Acker);
+
+impl Undertaker {
+    /// Handles messages that nobody could work on.
+    pub(crate) async fn bury(&self, received: Vec<Received>) -> Result<(), Interrupted> {
+        let mut letters = Vec::new();
+        let mut again = Vec::new();
+        let mut ackers = Vec::new();
+        for (message, acker) in received.into_iter().map(Received::into_parts) {
+            match fate::of(&message) {
+                Fate::Keep(letter) => letters.push((*letter, acker)),
+                Fate::Quarantine(items) => {
+                    log_quarantine(&message, items.len());
+                    again.extend(items);
+                    ackers.push(acker);
+                }
+            }
+        }
+        // First what can still be delivered: it needs no record.
+        self.quarantine(again).await?;
+        ack_all(ackers).await;
+        self.keep(letters).await
+    }
+
+    /// Handles messages that their publishers got wrong.
+    pub(crate) async fn reject(&self, received: Vec<Received>) -> Result<(), Interrupted> {
+        let letters = received.into_iter().map(Received::into_parts);
+        let letters = letters.map(|(message, acker)| (letter::rejected(&message), acker));
+        self.keep(letters.collect()).await
+    }
+
+    async fn quarantine(&self, items: Vec<Outgoing>) -> Result<(), Interrupted> {
+        let count = whole(items.len());
+        let confirmed = items
+            .into_iter()
+            .map(|item| self.publisher.publish_until_confirmed(item, &self.abort));
+        try_join_all(confirmed).await?;
+        self.metrics.quarantined.add(count, &[]);
+        Ok(())
+    }
+
+    /// Keeps letters and acknowledges their messages. One that the record refuses is left
+    /// unacknowledged: it comes back with the next connection, and is never thrown away.
+    async fn keep(&self, held: Vec<Held>) -> Result<(), Interrupted> {
+        let (letters, ackers): (Vec<_>, Vec<_>) = held.into_iter().unzip();
+        if letters.is_empty() {
+            return Ok(());
+        }
+        if self.commit(&letters).await?.is_ok() {
+            ack_all(ackers).await;
+            return Ok(());
+        }
+        for (letter, acker) in letters.iter().zip(ackers) {
+            if self.commit(std::slice::from_ref(letter)).await?.is_ok() {
+                acker.ack().await;
+            }
+        }
+        Ok(())
+    }
+
+    /// One insertion, tried until the record has it or refuses it.
+    async fn commit(
+        &self,
+        letters: &[NewDeadLetter],
+    ) -> Result<Result<(), StoreError>, Interrupted> {
+        let mut patience = Patience::new(&self.record, &self.stop);
+        loop {
+            let Err(error) = self.store.insert_dead_letters(letters).await else {
+                patience.rewarded();
+                for letter in letters {
+                    self.log_kept(letter);
+                }
+                return Ok(Ok(()));
+            };
+            match error {
+                StoreError::Unavailable(_) | StoreError::Schema(_) => patience.wait(&error).await?,
+                StoreError::MissingPartition
+                | StoreError::Conflict
+                | StoreError::VersionMismatch
+                | StoreError::NotFound
+                | StoreError::Unstorable
+                | StoreError::Broken(_) => {
+                    tracing::error!(
+                        error = &error as &dyn Error,
+                        letters = letters.len(),
+                        "the record refuses dead letters, they stay in their queue"
+                    );
+                    return Ok(Err(error));
+                }
+            }
+        }
+    }
+
+    fn log_kept(&self, letter: &NewDeadLetter) {
+        let kind = KeyValue::new("kind", letter.kind.as_str());
+        self.metrics.letters.add(1, &[kind]);
+        tracing::warn!(
+            dead_letter.id = %letter.id,
+            dead_letter.kind = letter.kind.as_str(),
+            dead_letter.reason = letter.reason,
+            dead_letter.origin = letter.origin,
+            delivery.id = letter.delivery.map(tracing::field::display),
+            event.id = letter.event.map(tracing::field::display),
+            "dead letter kept"
+        );
+    }
+}
+
+fn log_quarantine(message: &Delivered, items: usize) {
+    let origin = message.death.as_ref().map(|death| death.queue.as_str());
+    tracing::warn!(
+        origin,
+        items,
+        "a message came back too often, each of its items is tried alone"
+    );
+}
