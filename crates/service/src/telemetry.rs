@@ -112,13 +112,7 @@ impl Telemetry {
         let tracer = tracer
             .map(|endpoint| tracer_to(endpoint, config.trace_share, resource))
             .transpose()?;
-        let filter =
-            EnvFilter::builder()
-                .parse(&config.log)
-                .map_err(|source| TelemetryError::Filter {
-                    filter: config.log.clone(),
-                    source,
-                })?;
+        let filter = filter(&config.log)?;
         let spans = tracer.as_ref().map(|provider| {
             tracing_opentelemetry::layer().with_tracer(provider.tracer("posthaste"))
         });
@@ -153,6 +147,18 @@ impl Telemetry {
             tracing::debug!(%error, "the meter did not shut down");
         }
     }
+}
+
+/// lapin logs a message that comes back with its body: payloads don't belong into logs.
+const SILENCED: &str = "lapin::returned_messages=off";
+
+fn filter(log: &str) -> Result<EnvFilter, TelemetryError> {
+    EnvFilter::builder()
+        .parse(format!("{log},{SILENCED}"))
+        .map_err(|source| TelemetryError::Filter {
+            filter: log.to_owned(),
+            source,
+        })
 }
 
 fn meter(registry: &Registry, resource: Resource) -> Result<SdkMeterProvider, TelemetryError> {

@@ -1,0 +1,71 @@
+//! Why there was no answer, read off the types of the errors and never off their text.
+
+use std::error::Error;
+use std::io;
+
+use domain::outcome::Failure;
+
+use super::resolver::LookupError;
+
+/// What a failed request means.
+pub(super) fn of(error: &reqwest::Error) -> Failure {
+    for cause in causes(error) {
+        if let Some(failure) = cause.downcast_ref::<LookupError>().map(LookupError::failure) {
+            return failure;
+        }
+        if let Some(tls) = cause.downcast_ref::<rustls::Error>() {
+            return of_tls(tls);
+        }
+    }
+    if error.is_connect() && error.is_timeout() {
+        return Failure::ConnectTimeout;
+    }
+    let io = causes(error).filter_map(|cause| cause.downcast_ref::<io::Error>()).last();
+    if error.is_connect() {
+        return io.map_or(Failure::ConnectionFailed, of_connect);
+    }
+    let http = causes(error).filter_map(|cause| cause.downcast_ref::<hyper::Error>()).last();
+    match (http, io) {
+        (Some(http), _) if http.is_parse() => Failure::ProtocolError,
+        (_, Some(_)) => Failure::ConnectionClosed,
+        (Some(http), None) if http.is_incomplete_message() || http.is_closed() || http.is_canceled() => {
+            Failure::ConnectionClosed
+        }
+        (_, None) => Failure::ProtocolError,
+    }
+}
+
+type Cause<'a> = &'a (dyn Error + 'static);
+
+/// The error and what it was caused by, down to the last.
+fn causes<'a>(error: Cause<'a>) -> impl Iterator<Item = Cause<'a>> {
+    std::iter::successors(Some(error), |cause| next(*cause))
+}
+
+/// An error that an [`io::Error`] wraps is not its source, but the source of the wrapped one is:
+/// the wrapped one would be passed over.
+fn next<'a>(cause: Cause<'a>) -> Option<Cause<'a>> {
+    match cause.downcast_ref::<io::Error>().and_then(io::Error::get_ref) {
+        Some(wrapped) => Some(wrapped),
+        None => cause.source(),
+    }
+}
+
+fn of_tls(error: &rustls::Error) -> Failure {
+    match error {
+        rustls::Error::InvalidCertificate(_) | rustls::Error::NoCertificatesPresented => {
+            Failure::TlsCertificate
+        }
+        _ => Failure::TlsFailed,
+    }
+}
+
+fn of_connect(error: &io::Error) -> Failure {
+    match error.kind() {
+        io::ErrorKind::ConnectionRefused => Failure::ConnectionRefused,
+        io::ErrorKind::TimedOut => Failure::ConnectTimeout,
+        // Connected already: it broke off in the handshake.
+        io::ErrorKind::UnexpectedEof | io::ErrorKind::ConnectionReset => Failure::TlsFailed,
+        _ => Failure::ConnectionFailed,
+    }
+}
