@@ -16,8 +16,8 @@ async fn keeper_gone(access: &Access) {
 
 fn processes(servers: &Servers) -> [Process; 2] {
     [
-        servers.postgres().process().unwrap(),
-        servers.broker().process().unwrap(),
+        servers.postgres().process().expect("Postgres runs"),
+        servers.broker().process().expect("RabbitMQ runs"),
     ]
 }
 

@@ -4,16 +4,17 @@ use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use bytes::Bytes;
 use http::header::{AUTHORIZATION, CONTENT_TYPE};
-use http::{Method, Request, StatusCode};
+use http::{Method, Request};
 use http_body_util::Full;
 use serde_json::{Value, json};
 use url::Url;
 
 use crate::fetch::{Fetched, fetch};
 
-/// What a queue holds. Half a second old at most on the tests' own servers, since the numbers come
-/// from the broker's statistics: look with [`eventually`](crate::eventually), and for a number that
-/// must *stay* the same declare the queue passively over AMQP.
+/// What a queue holds. For quorum queues the broker counts every now and then: four times a second
+/// on the tests' own servers, every five seconds elsewhere. So look with
+/// [`eventually`](crate::eventually), and for a number that must *stay* the same declare the queue
+/// passively over AMQP.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Depth {
     /// The queue.
@@ -22,8 +23,6 @@ pub struct Depth {
     pub ready: u64,
     /// Messages that consumers hold without having acknowledged them.
     pub unacked: u64,
-    /// Consumers.
-    pub consumers: u64,
 }
 
 /// A message taken from a queue.
@@ -70,21 +69,30 @@ impl BrokerAdmin {
 
     /// All queues, sorted by name.
     pub async fn queues(&self) -> Vec<Depth> {
-        let listed = self
-            .expect(Method::GET, &["queues", &self.vhost], None)
-            .await
-            .json();
+        let listed = self.list(&["queues", &self.vhost]).await;
         let mut depths: Vec<Depth> = listed.as_array().into_iter().flatten().map(depth).collect();
         depths.sort_by(|one, other| one.queue.cmp(&other.queue));
         depths
     }
 
+    pub(crate) async fn quorum_queues(&self) -> Vec<String> {
+        let listed = self.list(&["queues", &self.vhost]).await;
+        let quorum = listed
+            .as_array()
+            .into_iter()
+            .flatten()
+            .filter(|one| one["type"] == "quorum");
+        quorum
+            .filter_map(|one| one["name"].as_str().map(str::to_owned))
+            .collect()
+    }
+
     /// One queue, or `None` when there is none of that name.
     pub async fn queue(&self, queue: &str) -> Option<Depth> {
-        let found = self
-            .call(Method::GET, &["queues", &self.vhost, queue], None)
-            .await;
-        (found.status != StatusCode::NOT_FOUND).then(|| depth(&expected(found).json()))
+        self.queues()
+            .await
+            .into_iter()
+            .find(|depth| depth.queue == queue)
     }
 
     /// Declares a durable queue with these arguments.
@@ -142,39 +150,45 @@ impl BrokerAdmin {
             .collect()
     }
 
-    /// Closes every connection to the virtual host from the broker's side; says how many there
-    /// were. A connection that is younger than half a second may be missed.
-    pub async fn close_connections(&self) -> usize {
-        let path = ["vhosts", &self.vhost, "connections"];
-        let listed = self.expect(Method::GET, &path, None).await.json();
-        let names: Vec<&str> = listed
-            .as_array()
-            .into_iter()
-            .flatten()
-            .filter_map(|one| one["name"].as_str())
-            .collect();
-        for name in &names {
-            // One that ended in the meantime is not found: as good as closed.
-            self.call(Method::DELETE, &["connections", name], None)
-                .await;
-        }
-        names.len()
+    /// Closes every connection of the stack's user from the broker's side.
+    pub async fn close_connections(&self) {
+        self.expect(
+            Method::DELETE,
+            &["connections", "username", &self.vhost],
+            None,
+        )
+        .await;
     }
 
-    /// The user who creates a virtual host is given all permissions in it.
-    pub(crate) async fn create_vhost(&self) {
-        self.expect(Method::PUT, &["vhosts", &self.vhost], None)
+    /// Makes the virtual host and a user of the same name, whose connections are then known by
+    /// that name: the list of connections by virtual host is seconds old.
+    pub(crate) async fn create_vhost(&self, password: &str) {
+        let vhost = self.vhost.as_str();
+        let user = json!({"password": password, "tags": ""});
+        let all = json!({"configure": ".*", "write": ".*", "read": ".*"});
+        self.expect(Method::PUT, &["vhosts", vhost], None).await;
+        self.expect(Method::PUT, &["users", vhost], Some(user))
+            .await;
+        self.expect(Method::PUT, &["permissions", vhost, vhost], Some(all))
             .await;
     }
 
-    /// Deletes the virtual host; its connections are closed. Never panics.
+    /// Deletes the virtual host, whoever is connected, and its user. Never panics.
     pub(crate) async fn delete_vhost(&self) {
-        if let Err(error) = self
-            .send(Method::DELETE, &["vhosts", &self.vhost], None)
-            .await
-        {
-            tracing::debug!(%error, vhost = self.vhost, "a virtual host was left behind");
+        for kind in ["vhosts", "users"] {
+            let url = self.url(&[kind, &self.vhost]);
+            if let Err(error) = self.send(Method::DELETE, &url, None).await {
+                tracing::debug!(%error, vhost = self.vhost, "a virtual host was left behind");
+            }
         }
+    }
+
+    /// A list without the statistics of the management plugin, which are seconds old: the counts
+    /// come from the broker itself then.
+    async fn list(&self, path: &[&str]) -> Value {
+        let mut url = self.url(path);
+        url.set_query(Some("disable_stats=true&enable_queue_totals=true"));
+        expected(self.reached(self.send(Method::GET, &url, None).await)).json()
     }
 
     async fn expect(&self, method: Method, path: &[&str], body: Option<Value>) -> Fetched {
@@ -182,25 +196,30 @@ impl BrokerAdmin {
     }
 
     async fn call(&self, method: Method, path: &[&str], body: Option<Value>) -> Fetched {
-        self.send(method, path, body)
-            .await
-            .unwrap_or_else(|error| panic!("the management API at {}: {error}", self.base))
+        self.reached(self.send(method, &self.url(path), body).await)
     }
 
-    async fn send(
-        &self,
-        method: Method,
-        path: &[&str],
-        body: Option<Value>,
-    ) -> Result<Fetched, std::io::Error> {
+    fn reached(&self, answer: Result<Fetched, std::io::Error>) -> Fetched {
+        answer.unwrap_or_else(|error| panic!("the management API at {}: {error}", self.base))
+    }
+
+    /// Each segment is percent-encoded as a whole, its slashes too.
+    fn url(&self, path: &[&str]) -> Url {
         let mut url = self.base.clone();
-        // `push` would leave the slash in a vhost's or connection's name as it is nowhere: it
-        // percent-encodes each segment as a whole.
         url.path_segments_mut()
             .expect("an http URL has a path")
             .clear()
             .push("api")
             .extend(path);
+        url
+    }
+
+    async fn send(
+        &self,
+        method: Method,
+        url: &Url,
+        body: Option<Value>,
+    ) -> Result<Fetched, std::io::Error> {
         let body = body.map_or_else(Bytes::new, |value| value.to_string().into());
         let request = Request::builder()
             .method(method)
@@ -229,7 +248,6 @@ fn depth(queue: &Value) -> Depth {
         queue: queue["name"].as_str().unwrap_or_default().to_owned(),
         ready: number("messages_ready"),
         unacked: number("messages_unacknowledged"),
-        consumers: number("consumers"),
     }
 }
 

@@ -1,10 +1,13 @@
 //! Private servers, scripted receivers and waiting with a deadline, for tests.
 //!
 //! [`Stack::new`] gives a test a database and a virtual host of its own, on servers that all test
-//! binaries of one `cargo test` share and that end with it. [`eventually`] is the one way to wait.
+//! binaries of one `cargo test` share and that end with it; [`Cluster`] runs the real program on
+//! them. [`receiver`] and [`raw`] play endpoints that are well or ill behaved, [`proxy`] spoils the
+//! network in between, and [`eventually`] is the one way to wait.
 //!
-//! **Invariant:** nothing here touches servers that the machine runs already, and nothing sleeps
-//! but [`eventually`]. What goes wrong panics with its reason: this is a crate for tests.
+//! **Invariant:** nothing here touches servers that the machine runs already, and no test sleeps:
+//! it waits for a condition, under a deadline. What goes wrong panics with its reason: this is a
+//! crate for tests.
 
 mod broker_admin;
 mod eventually;
@@ -12,8 +15,16 @@ mod fetch;
 mod shared;
 mod stack;
 
+pub mod cluster;
+pub mod proxy;
+pub mod raw;
+pub mod receiver;
+
 pub use broker_admin::{BrokerAdmin, Depth, Message};
+pub use cluster::Cluster;
 pub use eventually::{Sighting, eventually};
 pub use fetch::{Fetched, fetch};
+pub use proxy::Proxy;
+pub use receiver::{Receiver, Respond};
 pub use shared::server_options;
 pub use stack::Stack;

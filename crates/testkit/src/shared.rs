@@ -12,9 +12,8 @@ use std::path::{Path, PathBuf};
 
 use sandbox::{Access, Options, Process, Servers, Watch};
 
-/// Servers for tests: they come and go quickly, their statistics are half a second old at most, and
-/// they don't wait for the disk. They keep what was confirmed when they are killed, but not when
-/// the machine fails.
+/// Servers for tests: their queues are counted four times a second, and Postgres doesn't wait for
+/// the disk. It keeps what was committed when it is killed, but not when the machine fails.
 #[must_use]
 pub fn server_options() -> Options {
     Options {
@@ -23,8 +22,8 @@ pub fn server_options() -> Options {
             ("full_page_writes", "off"),
             ("max_connections", "400"),
         ],
-        broker_settings: vec![("collect_statistics_interval", "500")],
-        broker_terms: vec![("quorum_tick_interval", "500")],
+        broker_settings: vec![("collect_statistics_interval", "250")],
+        broker_terms: vec![("quorum_tick_interval", "250")],
         ..Options::ephemeral()
     }
 }

@@ -1,5 +1,7 @@
 //! A database and a virtual host for one test.
 
+use std::fmt;
+use std::path::PathBuf;
 use std::thread;
 use std::time::Duration;
 
@@ -10,15 +12,20 @@ use url::Url;
 use uuid::Uuid;
 
 use crate::broker_admin::BrokerAdmin;
+use crate::eventually::eventually;
 use crate::shared::shared;
 
+const NOTED_LIMIT: Duration = Duration::from_secs(20);
 const REMOVAL_LIMIT: Duration = Duration::from_secs(15);
 
 /// An empty database and an empty virtual host. Dropping it removes both, whoever is still
 /// connected, and waits for that: tests that come and go must not pile up queues.
-#[derive(Debug)]
 pub struct Stack {
-    access: Access,
+    /// Of the server's own database.
+    postgres_url: String,
+    amqp_url: String,
+    /// Of the servers.
+    directory: PathBuf,
     name: String,
     admin: BrokerAdmin,
 }
@@ -40,15 +47,18 @@ impl Stack {
     /// When the servers can't be reached.
     pub async fn on(servers: &Access) -> Self {
         let name = format!("test_{}", Uuid::new_v4().simple());
+        let password = Uuid::new_v4().simple().to_string();
         let stack = Self {
             admin: BrokerAdmin::new(&servers.management_url, &name),
-            access: servers.clone(),
+            amqp_url: amqp_url(&servers.amqp_url, &name, &password),
+            postgres_url: servers.postgres_url.clone(),
+            directory: servers.directory.clone(),
             name,
         };
         let database = format!("CREATE DATABASE {}", stack.name);
         let (made, ()) = tokio::join!(
-            execute(&stack.access.postgres_url, &database),
-            stack.admin.create_vhost()
+            execute(&stack.postgres_url, &database),
+            stack.admin.create_vhost(&password)
         );
         made.unwrap_or_else(|error| panic!("{database}: {error:?}"));
         stack
@@ -57,16 +67,18 @@ impl Stack {
     /// `postgres://…` of the database.
     #[must_use]
     pub fn postgres_url(&self) -> String {
-        with_path(&self.access.postgres_url, &self.name)
+        let mut url = parse(&self.postgres_url);
+        url.set_path(&self.name);
+        url.to_string()
     }
 
-    /// `amqp://…` of the virtual host.
+    /// `amqp://…` of the virtual host, for a user that may do anything there and nothing elsewhere.
     #[must_use]
     pub fn amqp_url(&self) -> String {
-        with_path(&self.access.amqp_url, &self.name)
+        self.amqp_url.clone()
     }
 
-    /// The name of the virtual host and of the database.
+    /// The name of the virtual host, of its user and of the database.
     #[must_use]
     pub fn vhost(&self) -> &str {
         &self.name
@@ -76,6 +88,35 @@ impl Stack {
     #[must_use]
     pub fn broker_admin(&self) -> &BrokerAdmin {
         &self.admin
+    }
+
+    /// Waits until the broker has noted every quorum queue on disk, which it does a few seconds
+    /// after the declaration: RabbitMQ 3.10 keeps the names of quorum queues in a dets table, whose
+    /// writes are delayed. A broker that is killed earlier starts such a queue anew: empty, whatever
+    /// it had confirmed, and without a leader. Call this before killing a broker.
+    ///
+    /// # Panics
+    /// When it takes longer than 20 s.
+    pub async fn queues_on_disk(&self) {
+        let broker = self
+            .directory
+            .join("broker/mnesia/posthaste@localhost/quorum");
+        let names = broker.join("posthaste@localhost/names.dets");
+        eventually(
+            NOTED_LIMIT,
+            "the quorum queues' names are on disk",
+            async || {
+                let noted = std::fs::read(&names).unwrap_or_default();
+                let missing = self.admin.quorum_queues().await.into_iter().find(|queue| {
+                    let name = format!("{}_{queue}", self.name);
+                    !noted
+                        .windows(name.len())
+                        .any(|window| window == name.as_bytes())
+                });
+                missing.map_or(Ok(()), Err)
+            },
+        )
+        .await;
     }
 
     /// Runs statements on the database, on a connection of its own.
@@ -89,10 +130,18 @@ impl Stack {
     }
 }
 
+impl fmt::Debug for Stack {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Stack")
+            .field("name", &self.name)
+            .finish_non_exhaustive()
+    }
+}
+
 impl Drop for Stack {
     fn drop(&mut self) {
         let drop_database = format!("DROP DATABASE IF EXISTS {} WITH (FORCE)", self.name);
-        let postgres_url = self.access.postgres_url.clone();
+        let postgres_url = self.postgres_url.clone();
         let admin = self.admin.clone();
         // On a thread with a runtime of its own: the test's may be the one that runs this drop. A
         // failure is let pass: the servers may be gone by the test's own doing, and else they go
@@ -124,8 +173,15 @@ async fn execute(url: &str, statements: &str) -> Result<(), tokio_postgres::Erro
     }
 }
 
-fn with_path(url: &str, path: &str) -> String {
-    let mut url = Url::parse(url).expect("the sandbox's URLs are URLs");
-    url.set_path(path);
+fn amqp_url(server: &str, name: &str, password: &str) -> String {
+    let mut url = parse(server);
+    url.set_username(name)
+        .and_then(|()| url.set_password(Some(password)))
+        .expect("an AMQP URL has a host");
+    url.set_path(name);
     url.to_string()
+}
+
+fn parse(url: &str) -> Url {
+    Url::parse(url).expect("the sandbox's URLs are URLs")
 }
