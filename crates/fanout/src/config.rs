@@ -36,3 +36,34 @@ impl Default for Config {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Debug, Parser)]
+    struct Program {
+        #[command(flatten)]
+        config: Config,
+    }
+
+    #[test]
+    fn the_defaults_are_the_same_by_either_way() {
+        let parsed = Program::try_parse_from(["fanout"]).unwrap().config;
+        let default = Config::default();
+        assert_eq!(parsed.prefetch, default.prefetch);
+        assert_eq!(parsed.batches, default.batches);
+    }
+
+    #[test]
+    fn none_at_all_is_refused() {
+        for flag in ["--fanout-prefetch", "--fanout-batches"] {
+            assert!(
+                Program::try_parse_from(["fanout", flag, "0"]).is_err(),
+                "{flag}"
+            );
+        }
+    }
+}

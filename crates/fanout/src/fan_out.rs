@@ -64,15 +64,15 @@ impl FanOut {
         } = intake;
         self.publish(parked).await?;
         let subscriptions = self.recording.subscriptions().await?;
-        // Their channel may have ended while the record was away: then they come again, and working
-        // on them here as well would only make duplicates.
-        if !ackers.iter().any(Acker::is_usable) {
-            return Err(Interrupted);
-        }
         let matches =
             |event: &Event| subscriptions.matches(event.tenant, &event.event_type, &event.channels);
         for portion in portions(events, matches) {
             let recorded = self.recording.record(portion).await?;
+            // Their channel may have ended while the record was away. Then they come again, and
+            // are published then: now as well would only make duplicates.
+            if !ackers.iter().any(Acker::is_usable) {
+                return Err(Interrupted);
+            }
             self.publish(recorded.refused.iter().map(refused)).await?;
             self.dispatch(&recorded.fanned).await?;
         }

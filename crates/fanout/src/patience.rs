@@ -11,8 +11,8 @@ use tokio_util::sync::CancellationToken;
 const FIRST: Duration = Duration::from_millis(100);
 const LONGEST: Duration = Duration::from_secs(5);
 
-/// Told to stop while the record or the broker was away. What was held is unacknowledged and comes
-/// back.
+/// A batch can't be finished: fan-out is to stop, or the batch comes again anyway. It is
+/// unacknowledged, so nothing of it is lost.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Interrupted;
 

@@ -37,6 +37,34 @@ async fn events_wait_for_postgres_and_catch_up() {
     rig.stop().await;
 }
 
+/// What is held comes again over the new connection: it is published once, and not by both.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_connection_lost_meanwhile_makes_no_duplicates() {
+    let rig = Rig::start().await;
+    rig.endpoints(1, "*").await;
+    rig.postgres.refuse().await;
+    rig.postgres.cut().await;
+    let event = rig.event("shipment.created", "{}");
+    rig.publish(std::slice::from_ref(&event)).await;
+    let fanout = queue::fanout(shard());
+    let waits = async |messages| {
+        let depth = rig.broker.depth(&fanout).await;
+        depth.is_ok_and(|depth| depth.messages == messages)
+    };
+    eventually(PATIENCE, "the event is held", async || waits(0).await).await;
+    rig.amqp.refuse().await;
+    rig.amqp.cut().await;
+    eventually(PATIENCE, "it is in its queue", async || waits(1).await).await;
+    rig.amqp.accept().await;
+    eventually(PATIENCE, "it is held again", async || waits(0).await).await;
+    rig.postgres.accept().await;
+    assert_eq!(rig.deliveries(1).await[0].content.event, event.id);
+    rig.is_done().await;
+    let dispatch = rig.broker.depth(&queue::dispatch_fresh(shard())).await;
+    assert_eq!(dispatch.unwrap().messages, 0, "duplicates");
+    rig.stop().await;
+}
+
 /// Held events are no reason to stay: they come back.
 #[tokio::test(flavor = "multi_thread")]
 async fn it_stops_while_postgres_is_away() {

@@ -26,7 +26,9 @@ pub(crate) struct Rig {
     pub(crate) stack: Stack,
     /// Between fan-out and Postgres.
     pub(crate) postgres: Proxy,
-    /// Not through the proxy.
+    /// Between fan-out and RabbitMQ.
+    pub(crate) amqp: Proxy,
+    /// Not through the proxies.
     pub(crate) store: Store,
     pub(crate) broker: Broker,
     pub(crate) publisher: Publisher,
@@ -48,9 +50,8 @@ impl Rig {
         let config = broker::Config::new(stack.amqp_url().into(), "test");
         let broker = Broker::new(&config).unwrap();
         broker.declare(&Topology::new(Shards::ONE)).await.unwrap();
-        let postgres: url::Url = url.parse().unwrap();
-        let postgres = postgres.socket_addrs(|| None).unwrap()[0];
-        let postgres = Proxy::to(postgres).await;
+        let postgres = proxy(&url).await;
+        let amqp = proxy(&stack.amqp_url()).await;
         let rig = Self {
             publisher: broker.publisher("test"),
             tenant: tenant.unwrap().id,
@@ -58,6 +59,7 @@ impl Rig {
             health: Health::new(),
             stack,
             postgres,
+            amqp,
             store,
             broker,
         };
@@ -67,8 +69,9 @@ impl Rig {
 
     async fn spawn(&self) {
         let store = connect(&self.postgres.url(&self.stack.postgres_url()));
+        let url = self.amqp.url(&self.stack.amqp_url());
         let parts = fanout::Parts {
-            broker: self.broker.clone(),
+            broker: Broker::new(&broker::Config::new(url.into(), "fanout")).unwrap(),
             subscriptions: Live::new(&store),
             store,
             shards: Shards::ONE,
@@ -210,6 +213,11 @@ fn decoded(body: &Bytes) -> Vec<Dispatch> {
 
 pub(crate) fn shard() -> Shard {
     Shards::ONE.all().next().unwrap()
+}
+
+async fn proxy(url: &str) -> Proxy {
+    let url: url::Url = url.parse().unwrap();
+    Proxy::to(url.socket_addrs(|| None).unwrap()[0]).await
 }
 
 fn connect(url: &str) -> Store {
