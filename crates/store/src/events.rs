@@ -16,9 +16,11 @@ use crate::page::{Cursor, Page, PageRequest};
 use crate::pool::Store;
 use crate::sql::{all_parsed, get, id, parsed, row, rows};
 
-pub use record::{Fingerprint, NewEvent, Verdict};
+pub use record::NewEvent;
+pub use verdict::{Fingerprint, Verdict};
 
 mod record;
+mod verdict;
 
 /// An event without its payload, as lists show it.
 #[derive(Debug, Clone, PartialEq, Eq)]

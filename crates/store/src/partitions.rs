@@ -3,11 +3,11 @@
 //! Several processes may do so at once: an advisory lock lets one work while the others wait, and
 //! what is there already is left alone.
 
-use deadpool_postgres::GenericClient as _;
-use time::{Date, Duration, Month};
+use time::{Date, Duration, Month, OffsetDateTime};
 
 use crate::error::StoreError;
 use crate::pool::Store;
+use crate::sql;
 
 /// The tables that are partitioned by the day of the event's acceptance.
 const TABLES: [&str; 3] = ["events", "deliveries", "attempts"];
@@ -21,6 +21,9 @@ pub const RETENTION_DAYS: u16 = 30;
 
 /// The most days that one call makes partitions for.
 const DAYS_AT_ONCE: usize = 400;
+
+/// How many idempotency keys are forgotten in one transaction.
+const KEYS_AT_ONCE: i64 = 10_000;
 
 /// Held while a process makes or drops partitions.
 const LOCK: &str = "-- partitions_lock
@@ -55,7 +58,7 @@ impl Store {
         }
         self.bounded(async {
             let mut client = self.client().await?;
-            let transaction = tokio_postgres::Client::transaction(&mut client).await?;
+            let transaction = client.transaction().await?;
             create(&transaction, days).await?;
             Ok(transaction.commit().await?)
         })
@@ -88,10 +91,10 @@ impl Store {
             where i.inhparent in ('events'::regclass, 'deliveries'::regclass, 'attempts'::regclass)";
         self.bounded(async {
             let client = self.client().await?;
-            let rows = crate::sql::rows(&client, LIST, &[]).await?;
+            let rows = sql::rows(&client, LIST, &[]).await?;
             let mut days = Vec::new();
             for row in &rows {
-                days.extend(day_of(crate::sql::get(row, "name")?));
+                days.extend(day_of(sql::get(row, "name")?));
             }
             days.sort_unstable();
             days.dedup();
@@ -100,11 +103,40 @@ impl Store {
         .await
     }
 
+    /// Forgets the idempotency keys whose window has passed at `now`; gives how many.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] when the database is.
+    pub async fn forget_idempotency_keys(&self, now: OffsetDateTime) -> Result<u64, StoreError> {
+        const FORGET: &str = "-- idempotency_keys_forget
+            delete from idempotency_keys where event_id in (
+                select event_id from idempotency_keys where expires_at < $1
+                order by expires_at limit $2 for update skip locked
+            )";
+        let mut total = 0;
+        loop {
+            let forgotten = self
+                .bounded(async {
+                    let client = self.client().await?;
+                    sql::execute(&client, FORGET, &[&now, &KEYS_AT_ONCE]).await
+                })
+                .await?;
+            total += forgotten;
+            if forgotten < KEYS_AT_ONCE.unsigned_abs() {
+                return Ok(total);
+            }
+        }
+    }
+
     async fn drop_day(&self, day: Date) -> Result<(), StoreError> {
+        // Dropping waits for every reader, and everybody else waits behind it: not for long.
+        const PATIENCE: &str = "-- partition_drop_patience
+            set local lock_timeout = '2s'";
         self.bounded(async {
             let mut client = self.client().await?;
             let transaction = client.transaction().await?;
             transaction.batch_execute(LOCK).await?;
+            transaction.batch_execute(PATIENCE).await?;
             for table in TABLES {
                 let name = name_of(table, day);
                 let drop = format!("-- partition_drop\ndrop table if exists {name}");

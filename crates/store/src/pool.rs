@@ -113,13 +113,15 @@ fn server(config: &Config) -> Result<tokio_postgres::Config, StoreError> {
     let mut server = parse(&config.url)?;
     let statement_ms = config.statement_timeout.as_millis();
     let idle_ms = IDLE_IN_TRANSACTION.as_millis();
+    // Those of the URL come last and win.
+    let own = server.get_options().unwrap_or_default().to_owned();
     server
         .application_name("posthaste")
         .connect_timeout(config.connect_timeout)
         .tcp_user_timeout(config.call_timeout)
         .options(format!(
             "-c statement_timeout={statement_ms} -c lock_timeout={statement_ms} \
-             -c idle_in_transaction_session_timeout={idle_ms} -c timezone=UTC"
+             -c idle_in_transaction_session_timeout={idle_ms} -c timezone=UTC {own}"
         ));
     Ok(server)
 }

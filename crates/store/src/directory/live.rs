@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use deadpool_postgres::Transaction;
+use deadpool_postgres::{GenericClient, Transaction};
 use tokio::sync::{Mutex, watch};
 use tokio_postgres::IsolationLevel;
 
@@ -90,17 +90,13 @@ impl<T: Snapshot> Live<T> {
     /// # Errors
     /// [`StoreError::Unavailable`] when the database is; the last good state goes on serving.
     pub async fn refresh(&self) -> Result<Arc<T>, StoreError> {
-        const EPOCH: &str = "-- directory_epoch
-            select epoch from directory_epoch";
-        let _turn = self.shared.turn.lock().await;
-        let state = self.shared.state.load_full();
         let store = &self.shared.store;
-        let moved = store.bounded(async {
+        let refreshed = store.bounded(async {
+            let _turn = self.shared.turn.lock().await;
             let mut client = store.client().await?;
-            let epoch = row(&client, EPOCH, &[]).await?;
-            let epoch: i64 = epoch.map_or(Ok(0), |row| get(&row, "epoch"))?;
-            if epoch == state.epoch && self.is_loaded() {
-                return Ok(None);
+            let state = self.shared.state.load_full();
+            if self.is_loaded() && epoch(&client).await? == state.epoch {
+                return Ok(());
             }
             // The epoch and the rows of all tables must be of one instant.
             let transaction = client
@@ -109,24 +105,37 @@ impl<T: Snapshot> Live<T> {
                 .read_only(true)
                 .start()
                 .await?;
-            let epoch = row(&transaction, EPOCH, &[]).await?;
-            let epoch: i64 = epoch.map_or(Ok(0), |row| get(&row, "epoch"))?;
-            // An epoch that went back is another database: begin anew.
-            let anew = epoch < state.epoch;
-            let (base, known) = if anew {
-                (Arc::new(T::default()), 0)
-            } else {
-                (Arc::clone(&state.snapshot), state.epoch)
-            };
-            let snapshot = Arc::new(base.load(&transaction, store.keyring(), known).await?);
+            let next = self.advance(&transaction, &state).await?;
             transaction.commit().await?;
-            Ok(Some(State { epoch, snapshot }))
-        });
-        if let Some(moved) = moved.await? {
-            self.shared.state.store(Arc::new(moved));
+            self.shared.state.store(Arc::new(next));
             self.shared.loaded.send_replace(Loaded::Once);
-        }
+            Ok(())
+        });
+        refreshed.await?;
         Ok(self.current())
+    }
+
+    /// The state after this one.
+    async fn advance(
+        &self,
+        transaction: &Transaction<'_>,
+        state: &State<T>,
+    ) -> Result<State<T>, StoreError> {
+        let keyring = self.shared.store.keyring();
+        let epoch = epoch(transaction).await?;
+        // An epoch that went back is of another database, or of a restored one: begin anew.
+        let snapshot = if epoch < state.epoch {
+            T::default().load(transaction, keyring, 0).await?
+        } else {
+            state
+                .snapshot
+                .load(transaction, keyring, state.epoch)
+                .await?
+        };
+        Ok(State {
+            epoch,
+            snapshot: Arc::new(snapshot),
+        })
     }
 
     /// Waits until there is a first state; cancel safe.
@@ -170,4 +179,12 @@ impl<T> fmt::Debug for Live<T> {
             .field("epoch", &self.shared.state.load().epoch)
             .finish_non_exhaustive()
     }
+}
+
+/// The epoch of the directory.
+async fn epoch<C: GenericClient>(client: &C) -> Result<i64, StoreError> {
+    const EPOCH: &str = "-- directory_epoch
+        select epoch from directory_epoch";
+    let found = row(client, EPOCH, &[]).await?;
+    found.map_or(Ok(0), |row| get(&row, "epoch"))
 }

@@ -1,0 +1,17 @@
+//! The record against a real Postgres: every statement, and what must hold between them.
+
+#![expect(clippy::unwrap_used, reason = "test support: a panic is the failure's report")]
+
+mod dead_letters;
+mod deliveries;
+mod directory;
+mod endpoints;
+mod events;
+mod held;
+mod management;
+mod outage;
+mod partitions;
+mod reports;
+mod schema;
+mod secrets;
+mod support;
