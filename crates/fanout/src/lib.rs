@@ -1,8 +1,8 @@
 //! Fan-out: writes events to the record and turns each into deliveries.
 //!
-//! A [`worker`] takes what has come in together (an [`intake`]). Its events are matched against
-//! the newest subscriptions, recorded in one transaction (a [`recording`]), and published as
-//! [`messages`] to the dispatchers; then the intake is acknowledged.
+//! A `worker` takes what has come in together (an `intake`). Its events are matched against
+//! the newest subscriptions, recorded in one transaction (a `recording`), and published as
+//! `messages` to the dispatchers; then the intake is acknowledged.
 //!
 //! **Invariant:** a message is acknowledged after the commit of its events, the confirm of each of
 //! their deliveries, and the confirm of whatever in it had to be parked. One that comes back is

@@ -91,3 +91,7 @@ fn readiness(consumer: &Consumer) -> Readiness {
         Readiness::NotReady
     }
 }
+
+#[cfg(test)]
+#[path = "lane_tests.rs"]
+mod tests;

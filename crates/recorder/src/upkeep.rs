@@ -1,4 +1,5 @@
-//! The record's partitions: made ahead, dropped when their time is over.
+//! What the record needs from time to time: partitions made ahead and dropped when their time is
+//! over, and idempotency keys forgotten after their window.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,7 +14,7 @@ use crate::patience::{Interrupted, Patience};
 /// How often it is looked after. Partitions are made days ahead, so a few rounds may fail.
 const ROUND: Duration = Duration::from_secs(60 * 60);
 
-/// Looks after the partitions.
+/// Looks after the record.
 #[derive(Debug)]
 pub(crate) struct Upkeep {
     pub(crate) store: Store,
@@ -25,7 +26,7 @@ pub(crate) struct Upkeep {
 }
 
 impl Upkeep {
-    /// Looks after them at once and then every hour, until told to stop.
+    /// Looks after it at once and then every hour, until told to stop.
     pub(crate) async fn run(self) {
         while self.round().await.is_ok() {
             let wait = tokio::time::sleep(ROUND);
@@ -54,6 +55,13 @@ impl Upkeep {
         let dropped = self.store.drop_partitions_before(oldest).await?;
         if !dropped.is_empty() {
             tracing::info!(%oldest, days = dropped.len(), "days dropped, their retention is over");
+        }
+        let forgotten = self.store.forget_idempotency_keys(now).await?;
+        if forgotten > 0 {
+            tracing::info!(
+                forgotten,
+                "idempotency keys forgotten, their window is over"
+            );
         }
         Ok(())
     }

@@ -1,4 +1,4 @@
-//! The record's partitions.
+//! The record's partitions and idempotency keys.
 
 use testkit::eventually;
 use time::{Duration, OffsetDateTime};
@@ -23,5 +23,24 @@ async fn partitions_are_made_ahead_and_dropped_when_their_time_is_over() {
         if done { Ok(()) } else { Err(days) }
     })
     .await;
+    rig.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn idempotency_keys_are_forgotten_after_their_window() {
+    let rig = Rig::prepare().await;
+    let key = |id: u8, expires: &str| {
+        format!(
+            "insert into idempotency_keys (event_id, tenant_id, ingest_id, fingerprint, day, \
+             expires_at) values ('00000000-0000-8000-8000-00000000000{id}', gen_random_uuid(), \
+             gen_random_uuid(), sha256(''), current_date, now() {expires})"
+        )
+    };
+    rig.stack.execute(&key(1, "- interval '1 minute'")).await;
+    rig.stack.execute(&key(2, "+ interval '1 hour'")).await;
+    rig.work().await;
+    let left = "do $$ begin assert (select count(*) from idempotency_keys) = 1 and exists \
+                (select from idempotency_keys where expires_at > now()); end $$";
+    rig.stack.execute(left).await;
     rig.stop().await;
 }
