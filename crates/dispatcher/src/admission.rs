@@ -1,0 +1,114 @@
+//! Whether a delivery's attempt may be made now: what is asked before anything is sent.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use domain::dispatch::{Custody, Dispatch};
+use domain::endpoint::EndpointState;
+
+use crate::directory::{Found, Target};
+use crate::dispatcher::Dispatcher;
+use crate::gate::{Closed, Pass};
+use crate::lane::Lane;
+use crate::payloads::PayloadError;
+use crate::room::Seat;
+
+/// All that an attempt needs, and its places at the endpoint and among all attempts.
+pub(crate) struct Admitted {
+    pub(crate) target: Arc<Target>,
+    pub(crate) data: Bytes,
+    pub(crate) pass: Pass,
+    pub(crate) seat: Seat,
+}
+
+/// Why an attempt is not made now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Refusal {
+    /// It was made, and the record knows.
+    Settled,
+    /// The endpoint is paused or disabled.
+    Held,
+    /// There is no such endpoint any more.
+    Deleted,
+    /// The endpoint asked to be left alone for so long.
+    Paused(Duration),
+    /// The endpoint has as many requests as it bears.
+    Crowded,
+    /// The record can't be asked for what is needed: ask again after so long.
+    RecordAway(Duration),
+    /// The payload is nowhere.
+    PayloadMissing,
+}
+
+/// How long until the record is asked again for an endpoint or a payload.
+const ASK_AGAIN: Duration = Duration::from_secs(10);
+
+/// How long until the record is asked again whether an attempt was settled. Longer, since nothing
+/// but a duplicate is at stake.
+const ASK_AGAIN_SETTLED: Duration = Duration::from_secs(30);
+
+impl Dispatcher {
+    /// Asks in the order of cost, and waits where a moment's wait helps.
+    pub(crate) async fn admit(&self, dispatch: &Dispatch, lane: Lane) -> Result<Admitted, Refusal> {
+        if dispatch.custody == Custody::HandedOver {
+            self.ask_if_settled(dispatch).await?;
+        }
+        let endpoint = dispatch.due.delivery.endpoint;
+        let target = match self.directory.find(endpoint).await {
+            Found::Known(target) => target,
+            Found::Deleted => return Err(Refusal::Deleted),
+            Found::RecordAway => return Err(Refusal::RecordAway(ASK_AGAIN)),
+        };
+        match target.endpoint.state {
+            EndpointState::Enabled => {}
+            EndpointState::Paused | EndpointState::Disabled => return Err(Refusal::Held),
+        }
+        let pass = self.gates.enter(endpoint).await?;
+        let seat = self.room.seat(lane).await;
+        let data = self.payloads.get(&dispatch.content).await?;
+        Ok(Admitted {
+            target,
+            data,
+            pass,
+            seat,
+        })
+    }
+
+    /// Another dispatcher may have made the attempt since it handed this copy over. Our own memory
+    /// was asked when the copy arrived.
+    async fn ask_if_settled(&self, dispatch: &Dispatch) -> Result<(), Refusal> {
+        let due = dispatch.due;
+        let day = dispatch.content.accepted_at.to_utc().date();
+        let asked = self
+            .record
+            .attempt_settled(due.delivery.id, due.attempt, day)
+            .await;
+        match asked {
+            Ok(true) => Err(Refusal::Settled),
+            Ok(false) => Ok(()),
+            Err(error) => {
+                tracing::debug!(%error, "the record can't say whether an attempt was settled");
+                Err(Refusal::RecordAway(ASK_AGAIN_SETTLED))
+            }
+        }
+    }
+}
+
+impl From<Closed> for Refusal {
+    fn from(closed: Closed) -> Self {
+        match closed {
+            Closed::Paused(rest) => Self::Paused(rest),
+            Closed::Crowded => Self::Crowded,
+        }
+    }
+}
+
+impl From<PayloadError> for Refusal {
+    fn from(error: PayloadError) -> Self {
+        match error {
+            PayloadError::NotYet => Self::RecordAway(ASK_AGAIN),
+            PayloadError::Missing => Self::PayloadMissing,
+        }
+    }
+}

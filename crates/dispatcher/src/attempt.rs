@@ -1,0 +1,152 @@
+//! One attempt: sent, judged, settled.
+
+use std::pin::Pin;
+use std::time::Duration;
+
+use broker::Cancelled;
+use domain::delivery::Due;
+use domain::dispatch::Dispatch;
+use domain::limits;
+use domain::outcome::{self, Outcome};
+use domain::report::AttemptReport;
+use domain::retry::Jitter;
+use futures::future::{Either, select};
+use time::OffsetDateTime;
+use tokio::time::timeout;
+use tracing::{Instrument, Span};
+
+use crate::admission::Admitted;
+use crate::directory::Target;
+use crate::dispatcher::{Dispatcher, End, Item, Keeping};
+use crate::egress::Attempted;
+use crate::lane::Lane;
+use crate::metrics::PutOff;
+use crate::request::Body;
+use crate::telemetry;
+
+impl Dispatcher {
+    /// Makes the attempt, and returns when what follows it is confirmed.
+    pub(crate) async fn attempt(
+        &self,
+        item: &Item,
+        dispatch: &Dispatch,
+        admitted: Admitted,
+        keeping: Keeping<'_>,
+    ) -> Result<End, Cancelled> {
+        let target = &admitted.target;
+        let span = telemetry::attempt_span(dispatch, target);
+        let started_at = OffsetDateTime::now_utc();
+        let attempted = {
+            let _in_flight = self.metrics.begin();
+            let sending = self.send(item, dispatch, &admitted, started_at, &span);
+            // On the heap: thousands of deliveries may wait for their turn, and only what is being
+            // sent needs the room.
+            let sending = Box::pin(sending.instrument(span.clone()));
+            self.patiently(item, dispatch, target, keeping, sending)
+                .await?
+        };
+        let outcome = outcome::classify(attempted.observed);
+        admitted.pass.learn(outcome, target.endpoint.retry.cap());
+        // Their places are for sending, not for settling.
+        let (target, due) = (admitted.target, dispatch.due);
+        drop((admitted.pass, admitted.seat));
+
+        let settled = due.settle(outcome, &target.endpoint.retry, jitter());
+        self.metrics
+            .ended(outcome, attempted.observed, attempted.duration);
+        if outcome == Outcome::Delivered {
+            let arrival = OffsetDateTime::now_utc() - dispatch.content.accepted_at;
+            self.metrics.arrived(arrival.try_into().unwrap_or_default());
+        }
+        telemetry::attempt_finished(&span, dispatch, &attempted, outcome, settled);
+        let report = attempt_report(due, started_at, attempted);
+        self.settle(item, dispatch, settled, report).await?;
+        Ok(End::Settled)
+    }
+
+    async fn send(
+        &self,
+        item: &Item,
+        dispatch: &Dispatch,
+        admitted: &Admitted,
+        now: OffsetDateTime,
+        span: &Span,
+    ) -> Attempted {
+        let endpoint = &admitted.target.endpoint;
+        let content = &dispatch.content;
+        let body = Body {
+            shared: &item.bodies,
+            data: &admitted.data,
+        };
+        let traceparent = service::trace::carried_by(span, &content.trace).traceparent;
+        let request = self
+            .requests
+            .build(&admitted.target, content, body, now, &traceparent);
+        self.egress
+            .post(&endpoint.url, request, endpoint.timeout)
+            .await
+    }
+
+    /// Awaits the attempt. When it takes long, a marked copy of the delivery is left with the
+    /// broker, so that the message it came in needn't wait for it; at most one copy an attempt.
+    ///
+    /// This holds for a message with one item as well: it takes a place of its lane's prefetch,
+    /// and a few endpoints that hang would take them all. In quarantine the message is held, since
+    /// nothing else is to be taken meanwhile.
+    async fn patiently(
+        &self,
+        item: &Item,
+        dispatch: &Dispatch,
+        target: &Target,
+        keeping: Keeping<'_>,
+        sending: Pin<Box<impl Future<Output = Attempted>>>,
+    ) -> Result<Attempted, Cancelled> {
+        if item.lane == Lane::Quarantine {
+            return Ok(sending.await);
+        }
+        let mut sending = sending;
+        if let Ok(attempted) = timeout(limits::PATIENCE, &mut sending).await {
+            return Ok(attempted);
+        }
+        let deadline = target.endpoint.timeout;
+        let handing_over = Box::pin(self.hand_over(dispatch, deadline, keeping));
+        match select(sending, handing_over).await {
+            // A copy that was just being published comes back, and is found to be settled.
+            Either::Left((attempted, _)) => Ok(attempted),
+            Either::Right((handed_over, sending)) => {
+                handed_over?;
+                Ok(sending.await)
+            }
+        }
+    }
+
+    async fn hand_over(
+        &self,
+        dispatch: &Dispatch,
+        deadline: Duration,
+        keeping: Keeping<'_>,
+    ) -> Result<(), Cancelled> {
+        self.outbox.copy(dispatch, deadline).await?;
+        self.metrics.put_off(PutOff::HandedOver);
+        keeping.flight.copied();
+        if let Some(ticket) = keeping.ticket.take() {
+            ticket.done().await;
+        }
+        Ok(())
+    }
+}
+
+fn attempt_report(due: Due, started_at: OffsetDateTime, attempted: Attempted) -> AttemptReport {
+    AttemptReport {
+        number: due.attempt,
+        started_at,
+        duration: attempted.duration,
+        observed: attempted.observed,
+        answer: attempted.answer,
+        extent: attempted.extent,
+    }
+}
+
+fn jitter() -> Jitter {
+    Jitter::new(rand::random())
+}

@@ -1,0 +1,248 @@
+//! One delivery, from its arrival to where it stands confirmed.
+
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::time::Duration;
+
+use broker::{Cancelled, Delivered};
+use domain::dispatch::Dispatch;
+use domain::tier::{Step, Wait};
+use futures::FutureExt;
+use store::Store;
+
+use crate::admission::Refusal;
+use crate::compose::Bodies;
+use crate::directory::Directory;
+use crate::egress::Egress;
+use crate::gate::Gates;
+use crate::lane::Lane;
+use crate::memory::{Entered, Flight, Memory, Seen};
+use crate::metrics::{Metrics, PutOff};
+use crate::outbox::{Outbox, Poison};
+use crate::payloads::Payloads;
+use crate::reports::Reports;
+use crate::request::Requests;
+use crate::room::Room;
+use crate::ticket::Ticket;
+
+/// All that deliveries are made with.
+pub(crate) struct Dispatcher {
+    pub(crate) directory: Directory,
+    pub(crate) payloads: Payloads,
+    pub(crate) record: Store,
+    pub(crate) memory: Arc<Memory>,
+    pub(crate) gates: Arc<Gates>,
+    pub(crate) room: Room,
+    pub(crate) requests: Requests,
+    pub(crate) egress: Egress,
+    pub(crate) outbox: Outbox,
+    pub(crate) reports: Reports,
+    pub(crate) metrics: Metrics,
+}
+
+/// A delivery that arrived.
+pub(crate) struct Item {
+    pub(crate) dispatch: Dispatch,
+    /// Shared with the other deliveries of its event in the message.
+    pub(crate) bodies: Arc<Bodies>,
+    /// The message it came in.
+    pub(crate) message: Arc<Delivered>,
+    pub(crate) lane: Lane,
+}
+
+/// What keeps a delivery safe during its attempt.
+pub(crate) struct Keeping<'a> {
+    pub(crate) flight: &'a Flight,
+    /// Its place in the message it came in, until a copy of it keeps it safe.
+    pub(crate) ticket: &'a mut Option<Ticket>,
+}
+
+/// Why a delivery is done with, here.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum End {
+    /// Its attempt is settled, and what follows is confirmed.
+    Settled,
+    /// Its attempt was not made: it is confirmed elsewhere, and will arrive again.
+    Elsewhere,
+}
+
+/// The shortest wait without an attempt that the record is told of.
+const WORTH_REPORTING: Duration = Duration::from_secs(30);
+
+impl Dispatcher {
+    /// Sees to it that the delivery is made or stands confirmed elsewhere, and then gives up its
+    /// ticket.
+    pub(crate) async fn deliver(&self, item: Item, ticket: Ticket) {
+        let Dispatch { due, custody, .. } = item.dispatch;
+        loop {
+            match self.memory.enter(due) {
+                Entered::Begun(flight) => return self.fly(&item, flight, ticket).await,
+                Entered::Settled => return ticket.done().await,
+                Entered::UnderWay(watch) => match watch.end(custody).await {
+                    Seen::Safe => return ticket.done().await,
+                    Seen::NotMade => {}
+                },
+            }
+        }
+    }
+
+    /// Works on a delivery that is ours alone. A panic parks this delivery alone.
+    async fn fly(&self, item: &Item, flight: Flight, ticket: Ticket) {
+        let mut custody = Some(ticket);
+        let work = self.work(item, &flight, &mut custody);
+        let end = match AssertUnwindSafe(work).catch_unwind().await {
+            Ok(end) => end,
+            Err(_) => self.park_panicked(item).await,
+        };
+        match end {
+            Ok(End::Settled) => flight.settle(),
+            Ok(End::Elsewhere) => drop(flight),
+            // Nothing is acknowledged, so it comes again.
+            Err(Cancelled) => return,
+        }
+        if let Some(ticket) = custody {
+            ticket.done().await;
+        }
+    }
+
+    /// `ticket` is taken when the delivery's message need not wait for its attempt any longer.
+    async fn work(
+        &self,
+        item: &Item,
+        flight: &Flight,
+        ticket: &mut Option<Ticket>,
+    ) -> Result<End, Cancelled> {
+        let mut dispatch = item.dispatch.clone();
+        loop {
+            match dispatch.wait.step() {
+                Step::Go => {}
+                Step::Linger(rest) => tokio::time::sleep(rest).await,
+                Step::Park(tier, rest) => {
+                    self.outbox.park(&dispatch, tier, rest).await?;
+                    return Ok(End::Elsewhere);
+                }
+            }
+            dispatch.wait = Wait::NONE;
+            let refusal = match self.admit(&dispatch, item.lane).await {
+                Ok(admitted) => {
+                    let keeping = Keeping { flight, ticket };
+                    return self.attempt(item, &dispatch, admitted, keeping).await;
+                }
+                Err(refusal) => refusal,
+            };
+            match self.refused(item, &dispatch, refusal).await? {
+                Answer::End(end) => return Ok(end),
+                Answer::Wait(put_off) => dispatch = put_off,
+            }
+        }
+    }
+
+    /// What becomes of a delivery whose attempt can't be made now.
+    async fn refused(
+        &self,
+        item: &Item,
+        dispatch: &Dispatch,
+        refusal: Refusal,
+    ) -> Result<Answer, Cancelled> {
+        let put_off = |wait: Duration| {
+            let waiting = dispatch.due.put_off(wait);
+            Dispatch {
+                due: waiting.due(),
+                wait: waiting.wait,
+                ..dispatch.clone()
+            }
+        };
+        match refusal {
+            Refusal::Settled => Ok(Answer::End(End::Settled)),
+            Refusal::Held => {
+                self.report_held(dispatch).await?;
+                Ok(Answer::End(End::Elsewhere))
+            }
+            Refusal::Deleted => {
+                self.report_cancelled(dispatch).await?;
+                Ok(Answer::End(End::Settled))
+            }
+            Refusal::PayloadMissing => {
+                self.park_poison(item, Poison::PayloadMissing).await?;
+                Ok(Answer::End(End::Settled))
+            }
+            Refusal::RecordAway(wait) => {
+                self.metrics.put_off(PutOff::RecordAway);
+                Ok(Answer::Wait(put_off(wait)))
+            }
+            Refusal::Paused(wait) => {
+                self.metrics.put_off(PutOff::Paused);
+                if wait >= WORTH_REPORTING {
+                    self.report_put_off(dispatch, wait).await?;
+                }
+                Ok(Answer::Wait(put_off(wait)))
+            }
+            Refusal::Crowded => {
+                self.metrics.put_off(PutOff::Crowded);
+                match item.lane {
+                    Lane::Fresh => {
+                        self.outbox.slow(dispatch).await?;
+                        Ok(Answer::End(End::Elsewhere))
+                    }
+                    Lane::Retry | Lane::Quarantine => Ok(Answer::Wait(Dispatch {
+                        overflows: dispatch.overflows.saturating_add(1),
+                        ..put_off(crowded_wait(dispatch.overflows))
+                    })),
+                }
+            }
+        }
+    }
+
+    async fn park_panicked(&self, item: &Item) -> Result<End, Cancelled> {
+        tracing::error!(
+            delivery.id = %item.dispatch.due.delivery.id,
+            attempt = item.dispatch.due.attempt.get(),
+            "working on a delivery panicked: it goes to the dead letters"
+        );
+        self.park_poison(item, Poison::Panicked).await?;
+        Ok(End::Settled)
+    }
+
+    async fn park_poison(&self, item: &Item, poison: Poison) -> Result<(), Cancelled> {
+        let body = wire::dispatch::encode_alone(&item.dispatch);
+        let detail = poison.detail();
+        self.outbox
+            .poison(&item.message, body, poison, detail)
+            .await
+    }
+}
+
+/// What follows a refusal.
+enum Answer {
+    /// It is seen to.
+    End(End),
+    /// It waits, in memory or in a tier, without an attempt being counted.
+    Wait(Dispatch),
+}
+
+/// How long a delivery waits that has found its endpoint crowded so many times on the retry lane.
+fn crowded_wait(overflows: u32) -> Duration {
+    const WAITS_S: [u64; 5] = [1, 2, 5, 10, 30];
+    let at = usize::try_from(overflows).unwrap_or(usize::MAX);
+    Duration::from_secs(WAITS_S[at.min(WAITS_S.len() - 1)])
+}
+
+#[cfg(test)]
+mod tests {
+    use domain::tier::Tier;
+
+    use super::*;
+
+    #[test]
+    fn every_wait_before_a_crowded_endpoint_is_a_tier_of_its_own() {
+        let waits: Vec<_> = (0..6).map(crowded_wait).collect();
+        assert_eq!(
+            waits.iter().map(Duration::as_secs).collect::<Vec<_>>(),
+            [1, 2, 5, 10, 30, 30]
+        );
+        for wait in waits {
+            assert_eq!(Tier::not_above(wait).map(Tier::delay), Some(wait));
+        }
+        assert_eq!(crowded_wait(u32::MAX), Duration::from_secs(30));
+    }
+}

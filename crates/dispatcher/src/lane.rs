@@ -1,0 +1,158 @@
+//! The lanes that deliveries come by: messages are taken apart here.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use broker::{Consumer, Delivered, Received};
+use bytes::Bytes;
+use domain::dispatch::Dispatch;
+use service::{Latch, Readiness};
+use tokio::select;
+use tokio::time::interval;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use wire::{DecodeError, batch, dispatch};
+
+use crate::compose::Bodies;
+use crate::dispatcher::{Dispatcher, Item};
+use crate::outbox::Poison;
+use crate::ticket::{self, Ticket};
+
+/// Where deliveries come from. Each lane has consumers and a prefetch of its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Lane {
+    /// First attempts, many to a message.
+    Fresh,
+    /// What has waited, and what had no room on the fresh lane; each alone in its message.
+    Retry,
+    /// What was in a message that the broker gave up on. One at a time, so that what brings the
+    /// process down takes nothing else with it.
+    Quarantine,
+}
+
+/// How often readiness is looked at.
+const LOOK: Duration = Duration::from_millis(500);
+
+/// What a lane's work is done with.
+#[derive(Clone)]
+pub(crate) struct Crew {
+    pub(crate) dispatcher: Arc<Dispatcher>,
+    pub(crate) tasks: TaskTracker,
+    pub(crate) abort: CancellationToken,
+}
+
+/// One place in a message.
+enum Part {
+    Delivery(Dispatch, Arc<Bodies>),
+    Unreadable(Bytes, DecodeError),
+}
+
+impl Crew {
+    /// Takes messages until the consumer is stopped. What was taken is worked on in tasks; in
+    /// quarantine it is finished before the next is taken.
+    pub(crate) async fn work_off(self, lane: Lane, mut consumer: Consumer, latch: Latch) {
+        let mut look = interval(LOOK);
+        loop {
+            select! {
+                received = consumer.next() => {
+                    let Some(received) = received else { return };
+                    let done = self.take_apart(lane, received).await;
+                    if lane == Lane::Quarantine {
+                        done.wait().await;
+                    }
+                }
+                _ = look.tick() => latch.set(self.readiness(&consumer)),
+            }
+        }
+    }
+
+    /// What is taken must be able to go on.
+    fn readiness(&self, consumer: &Consumer) -> Readiness {
+        if consumer.is_connected() && self.dispatcher.outbox.is_connected() {
+            Readiness::Ready
+        } else {
+            Readiness::NotReady
+        }
+    }
+
+    /// Starts a task for each item. Returns what tells when all have ended.
+    async fn take_apart(&self, lane: Lane, received: Received) -> TaskTracker {
+        let tasks = TaskTracker::new();
+        tasks.close();
+        let items = match batch::split(received.body.clone()) {
+            Ok(items) => items,
+            Err(error) => {
+                // Cancelled, the message stays where it was.
+                let _ = self.dispatcher.outbox.park_whole(received, &error).await;
+                return tasks;
+            }
+        };
+        let (message, acker) = received.into_parts();
+        let message = Arc::new(message);
+        let parts: Vec<Part> = items.into_iter().flat_map(decode).collect();
+        let tickets = match ticket::issue(acker, parts.len()) {
+            Ok(tickets) => tickets,
+            Err(acker) => {
+                acker.ack().await;
+                return tasks;
+            }
+        };
+        for (part, ticket) in parts.into_iter().zip(tickets) {
+            let work = self.work_on(lane, part, Arc::clone(&message), ticket);
+            tasks.spawn(self.tasks.track_future(work));
+        }
+        tasks
+    }
+
+    fn work_on(
+        &self,
+        lane: Lane,
+        part: Part,
+        message: Arc<Delivered>,
+        ticket: Ticket,
+    ) -> impl Future<Output = ()> + Send + 'static {
+        let Self {
+            dispatcher, abort, ..
+        } = self.clone();
+        let work = async move {
+            match part {
+                Part::Delivery(dispatch, bodies) => {
+                    let item = Item {
+                        dispatch,
+                        bodies,
+                        message,
+                        lane,
+                    };
+                    dispatcher.deliver(item, ticket).await;
+                }
+                Part::Unreadable(bytes, error) => {
+                    let body = batch::join(vec![bytes]);
+                    let detail = error.to_string();
+                    let poison = Poison::Undecodable;
+                    let outbox = &dispatcher.outbox;
+                    let parked = outbox.poison(&message, body, poison, &detail).await;
+                    if let Ok(()) = parked {
+                        ticket.done().await;
+                    }
+                }
+            }
+        };
+        async move {
+            // What is dropped by the abort is not acknowledged, and comes again.
+            let _ = abort.run_until_cancelled(work).await;
+        }
+    }
+}
+
+fn decode(item: Bytes) -> Vec<Part> {
+    match dispatch::decode(item.clone()) {
+        Ok(dispatches) => {
+            let bodies = Bodies::shared();
+            dispatches
+                .into_iter()
+                .map(|dispatch| Part::Delivery(dispatch, Arc::clone(&bodies)))
+                .collect()
+        }
+        Err(error) => vec![Part::Unreadable(item, error)],
+    }
+}

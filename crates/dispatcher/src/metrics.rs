@@ -1,0 +1,120 @@
+//! What the dispatcher counts. Labels are bounded: never an endpoint, a tenant or a URL.
+
+use std::time::Duration;
+
+use domain::outcome::{Observed, Outcome};
+use opentelemetry::metrics::{Counter, Histogram, UpDownCounter};
+use opentelemetry::{KeyValue, global};
+
+/// The instruments of one dispatcher.
+pub(crate) struct Metrics {
+    attempts: Counter<u64>,
+    duration: Histogram<f64>,
+    arrival: Histogram<f64>,
+    in_flight: UpDownCounter<i64>,
+    put_off: Counter<u64>,
+}
+
+/// Why an attempt was not made when its delivery arrived.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum PutOff {
+    /// The endpoint has as many requests as it bears.
+    Crowded,
+    /// Its `Retry-After` is not over.
+    Paused,
+    /// Postgres is away and what is needed isn't in memory.
+    RecordAway,
+    /// Its patience was over, and the attempt goes on.
+    HandedOver,
+}
+
+/// Counts an attempt as in flight until dropped.
+pub(crate) struct InFlight<'a>(&'a UpDownCounter<i64>);
+
+impl Metrics {
+    pub(crate) fn new() -> Self {
+        let meter = global::meter("posthaste");
+        Self {
+            attempts: meter
+                .u64_counter("posthaste.attempts")
+                .with_description("Attempts that ended, by outcome and class of status.")
+                .build(),
+            duration: meter
+                .f64_histogram("posthaste.attempt.duration")
+                .with_unit("s")
+                .with_description("How long attempts took, over connect, headers and body.")
+                .build(),
+            arrival: meter
+                .f64_histogram("posthaste.accept_to_arrival")
+                .with_unit("s")
+                .with_description("From an event's acceptance to its success at an endpoint.")
+                .build(),
+            in_flight: meter
+                .i64_up_down_counter("posthaste.attempts.in_flight")
+                .with_description("Attempts under way.")
+                .build(),
+            put_off: meter
+                .u64_counter("posthaste.attempts.put_off")
+                .with_description("Deliveries that were sent back to the queues, by reason.")
+                .build(),
+        }
+    }
+
+    pub(crate) fn begin(&self) -> InFlight<'_> {
+        self.in_flight.add(1, &[]);
+        InFlight(&self.in_flight)
+    }
+
+    pub(crate) fn ended(&self, outcome: Outcome, observed: Observed, took: Duration) {
+        let labels = [
+            KeyValue::new("outcome", outcome_name(outcome)),
+            KeyValue::new("status_class", status_class(observed)),
+        ];
+        self.attempts.add(1, &labels);
+        self.duration.record(took.as_secs_f64(), &labels);
+    }
+
+    /// A delivery arrived so long after its event was accepted.
+    pub(crate) fn arrived(&self, after: Duration) {
+        self.arrival.record(after.as_secs_f64(), &[]);
+    }
+
+    pub(crate) fn put_off(&self, why: PutOff) {
+        let reason = match why {
+            PutOff::Crowded => "crowded",
+            PutOff::Paused => "paused",
+            PutOff::RecordAway => "record_away",
+            PutOff::HandedOver => "handed_over",
+        };
+        self.put_off.add(1, &[KeyValue::new("reason", reason)]);
+    }
+}
+
+impl Drop for InFlight<'_> {
+    fn drop(&mut self) {
+        self.0.add(-1, &[]);
+    }
+}
+
+/// The name of an outcome in metrics and logs.
+pub(crate) const fn outcome_name(outcome: Outcome) -> &'static str {
+    match outcome {
+        Outcome::Delivered => "delivered",
+        Outcome::Gone => "gone",
+        Outcome::Failed { .. } => "failed",
+    }
+}
+
+const fn status_class(observed: Observed) -> &'static str {
+    match observed {
+        Observed::Answered { status, .. } => match status / 100 {
+            1 => "1xx",
+            2 => "2xx",
+            3 => "3xx",
+            4 => "4xx",
+            5 => "5xx",
+            _ => "other",
+        },
+        Observed::Failed(failure) => failure.as_str(),
+    }
+}

@@ -1,0 +1,213 @@
+//! Deliveries on their way out: each a message of its own, published until it is confirmed.
+
+use std::time::Duration;
+
+use broker::message::header;
+use broker::topology::Route;
+use broker::{Cancelled, Delivered, Headers, Outgoing, Publisher, Received};
+use bytes::Bytes;
+use domain::delivery::DeadReason;
+use domain::dispatch::{Custody, Dispatch};
+use domain::shard::{Shard, Shards};
+use domain::tier::{Step, Tier, Wait};
+use tokio_util::sync::CancellationToken;
+use wire::{CONTENT_TYPE, DecodeError, MessageType, dispatch};
+
+/// Publishes single deliveries.
+pub(crate) struct Outbox {
+    publisher: Publisher,
+    shards: Shards,
+    abort: CancellationToken,
+}
+
+/// Why an item is of no use to anybody, as the dead letters name it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Poison {
+    /// It can't be read.
+    Undecodable,
+    /// Working on it panicked.
+    Panicked,
+    /// Its payload is not in its event's row, and the row should have long been there.
+    PayloadMissing,
+}
+
+impl Poison {
+    /// For machines.
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Undecodable => "undecodable",
+            Self::Panicked => "panicked",
+            Self::PayloadMissing => "payload_missing",
+        }
+    }
+
+    /// The same for a person.
+    pub(crate) const fn detail(self) -> &'static str {
+        match self {
+            Self::Undecodable => "the item is not one that this version can read",
+            Self::Panicked => "working on the item panicked: the log says where",
+            Self::PayloadMissing => "the event's row, which holds the payload, is not there",
+        }
+    }
+}
+
+impl Outbox {
+    pub(crate) const fn new(
+        publisher: Publisher,
+        shards: Shards,
+        abort: CancellationToken,
+    ) -> Self {
+        Self {
+            publisher,
+            shards,
+            abort,
+        }
+    }
+
+    /// Whether anything can be published now.
+    pub(crate) fn is_connected(&self) -> bool {
+        self.publisher.is_connected()
+    }
+
+    /// Puts the delivery into this tier; when it comes back, `rest` is left of its wait.
+    ///
+    /// # Errors
+    /// As all here: when the grace is over before the broker has confirmed.
+    pub(crate) async fn park(
+        &self,
+        dispatch: &Dispatch,
+        tier: Tier,
+        rest: Wait,
+    ) -> Result<(), Cancelled> {
+        let parked = Dispatch {
+            wait: rest,
+            ..dispatch.clone()
+        };
+        let route = Route::retry(tier, self.shard(dispatch));
+        self.publish(route, &parked, Headers::new()).await
+    }
+
+    /// Puts the delivery where its wait says: into a tier, or back to the dispatchers when the
+    /// wait is shorter than any tier.
+    pub(crate) async fn wait(&self, dispatch: &Dispatch) -> Result<(), Cancelled> {
+        match dispatch.wait.step() {
+            Step::Park(tier, rest) => self.park(dispatch, tier, rest).await,
+            Step::Go | Step::Linger(_) => self.slow(dispatch).await,
+        }
+    }
+
+    /// Puts the delivery into the slow lane.
+    pub(crate) async fn slow(&self, dispatch: &Dispatch) -> Result<(), Cancelled> {
+        let route = Route::dispatch_slow(self.shard(dispatch));
+        self.publish(route, dispatch, Headers::new()).await
+    }
+
+    /// Leaves a marked copy of a delivery whose attempt is under way, to come back when the attempt
+    /// must have ended.
+    pub(crate) async fn copy(
+        &self,
+        dispatch: &Dispatch,
+        deadline: Duration,
+    ) -> Result<(), Cancelled> {
+        let copy = Dispatch {
+            custody: Custody::HandedOver,
+            ..dispatch.clone()
+        };
+        self.park(&copy, copy_tier(deadline), Wait::NONE).await
+    }
+
+    /// Moves a delivery that was given up to the dead letters.
+    pub(crate) async fn dead(
+        &self,
+        dispatch: &Dispatch,
+        reason: DeadReason,
+        lane_queue: &str,
+    ) -> Result<(), Cancelled> {
+        let headers = Headers::new()
+            .with(header::REASON, reason.as_str())
+            .with(header::ORIGIN, lane_queue);
+        self.publish(Route::dead(), dispatch, headers).await
+    }
+
+    /// Moves one item of a message to the dead letters: `body` is a batch with this item alone.
+    pub(crate) async fn poison(
+        &self,
+        message: &Delivered,
+        body: Bytes,
+        poison: Poison,
+        detail: &str,
+    ) -> Result<(), Cancelled> {
+        let alone = Delivered {
+            body,
+            ..message.clone()
+        };
+        let letter = alone.letter(Route::dead(), poison.as_str(), detail);
+        self.send(letter).await
+    }
+
+    /// Moves a message whose items can't be told apart to the dead letters.
+    pub(crate) async fn park_whole(
+        &self,
+        message: Received,
+        error: &DecodeError,
+    ) -> Result<(), Cancelled> {
+        let (reason, detail) = (Poison::Undecodable.as_str(), error.to_string());
+        message
+            .park(&self.publisher, reason, &detail, &self.abort)
+            .await
+    }
+
+    async fn publish(
+        &self,
+        route: Route,
+        dispatch: &Dispatch,
+        headers: Headers,
+    ) -> Result<(), Cancelled> {
+        let body = dispatch::encode_alone(dispatch);
+        let message = Outgoing::new(route, body, MessageType::Dispatch.as_str(), CONTENT_TYPE)
+            .with_message_id(dispatch.due.delivery.id.to_string())
+            .with_headers(headers);
+        self.send(message).await
+    }
+
+    async fn send(&self, message: Outgoing) -> Result<(), Cancelled> {
+        self.publisher
+            .publish_until_confirmed(message, &self.abort)
+            .await
+    }
+
+    fn shard(&self, dispatch: &Dispatch) -> Shard {
+        self.shards.of(dispatch.due.delivery.endpoint.uuid())
+    }
+}
+
+/// What a dispatcher may need after an attempt's deadline to publish what follows.
+const SETTLING: Duration = Duration::from_secs(5);
+
+/// The shortest tier that outlasts an attempt with this deadline, and what is published after it.
+fn copy_tier(deadline: Duration) -> Tier {
+    let enough = deadline.saturating_add(SETTLING);
+    let mut tiers = Tier::all();
+    let longest = Tier::all().next_back();
+    tiers
+        .find(|tier| tier.delay() >= enough)
+        .or(longest)
+        .expect("there are fourteen tiers")
+}
+
+#[cfg(test)]
+mod tests {
+    use domain::limits;
+    use rstest::rstest;
+
+    use super::*;
+
+    #[rstest]
+    #[case(limits::ATTEMPT_TIMEOUT_MIN, "10s")]
+    #[case(limits::ATTEMPT_TIMEOUT, "30s")]
+    #[case(limits::ATTEMPT_TIMEOUT_MAX, "1m")]
+    #[case(Duration::MAX, "10h")]
+    fn a_copy_comes_back_after_the_attempt(#[case] deadline: Duration, #[case] tier: &str) {
+        assert_eq!(copy_tier(deadline).name(), tier);
+    }
+}

@@ -1,0 +1,126 @@
+//! Reports on their way to the recorder: what arrived while the last messages were in flight goes
+//! into the next one.
+
+use std::sync::Arc;
+
+use broker::topology::Route;
+use broker::{Cancelled, Outgoing, Publisher};
+use bytes::Bytes;
+use domain::limits;
+use domain::report::Report;
+use tokio::sync::{Semaphore, mpsc, oneshot};
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+use wire::batch::Gather;
+use wire::{CONTENT_TYPE, MessageType};
+
+/// How many messages may be in flight. Two keep the broker busy; more would only make them smaller.
+const MESSAGES_IN_FLIGHT: usize = 2;
+
+/// Where reports are handed in. Cheap to clone; the batcher ends when the last clone is dropped.
+#[derive(Clone)]
+pub(crate) struct Reports {
+    inbox: mpsc::Sender<Handed>,
+}
+
+/// An encoded report, and who waits for its confirm.
+struct Handed {
+    report: Bytes,
+    confirmed: oneshot::Sender<()>,
+}
+
+impl Reports {
+    /// The hand-in, and the task that publishes what is handed in.
+    pub(crate) fn new(
+        publisher: Publisher,
+        abort: CancellationToken,
+    ) -> (Self, impl Future<Output = ()> + Send + 'static) {
+        let (inbox, handed) = mpsc::channel(4 * limits::ITEMS_PER_MESSAGE);
+        let batcher = Batcher {
+            publisher,
+            abort,
+            slots: Arc::new(Semaphore::new(MESSAGES_IN_FLIGHT)),
+        };
+        (Self { inbox }, batcher.run(handed))
+    }
+
+    /// Returns when the broker has stored the report.
+    ///
+    /// # Errors
+    /// When the grace is over first.
+    pub(crate) async fn send(&self, report: &Report) -> Result<(), Cancelled> {
+        let (confirmed, confirm) = oneshot::channel();
+        let handed = Handed {
+            report: wire::report::encode(report),
+            confirmed,
+        };
+        self.inbox.send(handed).await.map_err(|_| Cancelled)?;
+        confirm.await.map_err(|_| Cancelled)
+    }
+}
+
+struct Batcher {
+    publisher: Publisher,
+    abort: CancellationToken,
+    slots: Arc<Semaphore>,
+}
+
+impl Batcher {
+    async fn run(self, mut handed: mpsc::Receiver<Handed>) {
+        let mut messages = JoinSet::new();
+        loop {
+            // A slot first, so that reports gather while there is none.
+            let slot = Arc::clone(&self.slots)
+                .acquire_owned()
+                .await
+                .expect("the semaphore is never closed");
+            let mut reports = Vec::new();
+            if handed
+                .recv_many(&mut reports, limits::ITEMS_PER_MESSAGE)
+                .await
+                == 0
+            {
+                break;
+            }
+            let (publisher, abort) = (self.publisher.clone(), self.abort.clone());
+            messages.spawn(async move {
+                let _slot = slot;
+                publish(&publisher, &abort, reports).await;
+            });
+            while messages.try_join_next().is_some() {}
+        }
+        while messages.join_next().await.is_some() {}
+    }
+}
+
+/// Publishes these reports in as few messages as their sizes allow. Dropping those of a message
+/// that was not confirmed tells who waits for them.
+async fn publish(publisher: &Publisher, abort: &CancellationToken, reports: Vec<Handed>) {
+    let mut gather = Gather::new(limits::ITEMS_PER_MESSAGE);
+    let mut waiting = Vec::with_capacity(reports.len());
+    for Handed { report, confirmed } in reports {
+        if !gather.has_room(report.len(), 1) {
+            flush(publisher, abort, &mut gather, &mut waiting).await;
+        }
+        gather.push(report, 1);
+        waiting.push(confirmed);
+    }
+    flush(publisher, abort, &mut gather, &mut waiting).await;
+}
+
+async fn flush(
+    publisher: &Publisher,
+    abort: &CancellationToken,
+    gather: &mut Gather,
+    waiting: &mut Vec<oneshot::Sender<()>>,
+) {
+    let kind = MessageType::Report.as_str();
+    let message = Outgoing::new(Route::results(), gather.take(), kind, CONTENT_TYPE);
+    let published = publisher.publish_until_confirmed(message, abort).await;
+    for confirmed in waiting.drain(..) {
+        if published.is_ok() {
+            // Whoever was aborted meanwhile waits no longer.
+            let _ = confirmed.send(());
+        }
+    }
+}

@@ -1,0 +1,139 @@
+//! The role's life: from its parts to the last message.
+
+use std::sync::Arc;
+
+use broker::topology::queue;
+use broker::{Broker, Consumer, ConsumerOptions, Publisher};
+use domain::shard::Shards;
+use service::{Health, Lifecycle};
+use store::{EndpointDirectory, Live, Store};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::config::Config;
+use crate::directory::Directory;
+use crate::dispatcher::Dispatcher;
+use crate::egress::{Egress, EgressError};
+use crate::gate::Gates;
+use crate::lane::{Crew, Lane};
+use crate::memory::Memory;
+use crate::metrics::Metrics;
+use crate::outbox::Outbox;
+use crate::payloads::Payloads;
+use crate::reports::Reports;
+use crate::request::Requests;
+use crate::room::Room;
+
+/// Why the dispatcher can't run. A person has to act.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// The egress can't be built as configured.
+    #[error("deliveries can't be sent as configured")]
+    Egress(#[from] EgressError),
+}
+
+/// What the dispatcher works with.
+#[derive(Debug, Clone)]
+pub struct Parts {
+    /// Where deliveries come from, and what follows them goes.
+    pub broker: Broker,
+    /// The record: asked for large payloads, and whether an attempt was settled.
+    pub store: Store,
+    /// The endpoints.
+    pub endpoints: Live<EndpointDirectory>,
+    /// How many queues each lane has.
+    pub shards: Shards,
+}
+
+/// Makes deliveries until `life` is to stop and what was in flight is settled.
+///
+/// A broker that is away is waited for, and the role is not ready meanwhile. While Postgres is away
+/// it goes on with what it knows.
+///
+/// # Errors
+/// Before anything is consumed: see [`RunError`].
+pub async fn run(
+    config: Config,
+    parts: Parts,
+    life: Lifecycle,
+    health: Health,
+) -> Result<(), RunError> {
+    let egress = Egress::new(&config)?;
+    let publisher = parts.broker.publisher("dispatcher");
+    let (reports, batcher) = Reports::new(publisher.clone(), life.abort().clone());
+    let batcher = tokio::spawn(batcher);
+    let dispatcher = Arc::new(assemble(
+        &config, &parts, egress, &publisher, reports, &life,
+    ));
+    let crew = Crew {
+        dispatcher,
+        tasks: TaskTracker::new(),
+        abort: life.abort().clone(),
+    };
+    let items = crew.tasks.clone();
+    let lanes = TaskTracker::new();
+    for (lane, consumer) in consumers(&config, &parts, life.stop()) {
+        let latch = health.latch(consumer.queue());
+        lanes.spawn(crew.clone().work_off(lane, consumer, latch));
+    }
+    drop(crew);
+
+    // First nothing new, then what is in flight, then its reports, which end with the last sender.
+    lanes.close();
+    lanes.wait().await;
+    items.close();
+    items.wait().await;
+    if batcher.await.is_err() {
+        tracing::error!("the batcher of the reports panicked");
+    }
+    Ok(())
+}
+
+fn assemble(
+    config: &Config,
+    parts: &Parts,
+    egress: Egress,
+    publisher: &Publisher,
+    reports: Reports,
+    life: &Lifecycle,
+) -> Dispatcher {
+    let cache_bytes = u64::from(config.payload_cache_mib) << 20;
+    let seats = usize::try_from(config.in_flight).unwrap_or(usize::MAX);
+    Dispatcher {
+        directory: Directory::new(parts.endpoints.clone()),
+        payloads: Payloads::new(parts.store.clone(), cache_bytes),
+        record: parts.store.clone(),
+        memory: Memory::new(),
+        gates: Gates::new(config.endpoint_in_flight),
+        room: Room::new(seats),
+        requests: Requests {
+            user_agent: config.user_agent.clone(),
+            traceparent: config.traceparent,
+        },
+        egress,
+        outbox: Outbox::new(publisher.clone(), parts.shards, life.abort().clone()),
+        reports,
+        metrics: Metrics::new(),
+    }
+}
+
+/// Two lanes for each shard, and the quarantine.
+fn consumers(config: &Config, parts: &Parts, stop: &CancellationToken) -> Vec<(Lane, Consumer)> {
+    let consumer = |lane, queue: String, prefetch| {
+        let options = ConsumerOptions {
+            name: "dispatcher".to_owned(),
+            queue,
+            prefetch,
+        };
+        (lane, parts.broker.consumer(options, stop.clone()))
+    };
+    let mut consumers = Vec::new();
+    for shard in parts.shards.all() {
+        let (fresh, retry) = (queue::dispatch_fresh(shard), queue::dispatch_retry(shard));
+        consumers.push(consumer(Lane::Fresh, fresh, config.fresh_prefetch));
+        consumers.push(consumer(Lane::Retry, retry, config.retry_prefetch));
+    }
+    let quarantine = queue::quarantine(queue::Lane::Dispatch);
+    consumers.push(consumer(Lane::Quarantine, quarantine, 1));
+    consumers
+}

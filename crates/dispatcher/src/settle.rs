@@ -1,0 +1,115 @@
+//! What follows an attempt, or the decision not to make one: the next step and the report, both
+//! confirmed before anything is acknowledged.
+
+use std::time::Duration;
+
+use broker::Cancelled;
+use domain::delivery::{Delivered, Settled};
+use domain::dispatch::{Custody, Dispatch};
+use domain::report::{AttemptReport, Report, Standing};
+use time::OffsetDateTime;
+
+use crate::dispatcher::{Dispatcher, Item};
+
+impl Dispatcher {
+    /// Publishes the next step and the report side by side. Returns when both are confirmed.
+    pub(crate) async fn settle(
+        &self,
+        item: &Item,
+        dispatch: &Dispatch,
+        settled: Settled,
+        attempt: AttemptReport,
+    ) -> Result<(), Cancelled> {
+        let now = OffsetDateTime::now_utc();
+        let report = report(dispatch, standing(settled, now), Some(attempt), now);
+        let next = async {
+            match settled {
+                Settled::Delivered(Delivered { .. }) => Ok(()),
+                Settled::Waiting(waiting) => {
+                    let next = Dispatch {
+                        content: dispatch.content.clone(),
+                        due: waiting.due(),
+                        wait: waiting.wait,
+                        custody: Custody::Sole,
+                        overflows: 0,
+                    };
+                    self.outbox.wait(&next).await
+                }
+                Settled::Dead(dead) => {
+                    let queue = &item.message.queue;
+                    self.outbox.dead(dispatch, dead.reason, queue).await
+                }
+            }
+        };
+        futures::try_join!(next, self.reports.send(&report))?;
+        Ok(())
+    }
+
+    /// The endpoint is paused or disabled.
+    pub(crate) async fn report_held(&self, dispatch: &Dispatch) -> Result<(), Cancelled> {
+        let attempt = dispatch.due.hold().attempt;
+        self.report(dispatch, Standing::Held { attempt }).await
+    }
+
+    /// The endpoint was deleted.
+    pub(crate) async fn report_cancelled(&self, dispatch: &Dispatch) -> Result<(), Cancelled> {
+        let attempt = dispatch.due.cancel().attempt;
+        self.report(dispatch, Standing::Cancelled { attempt }).await
+    }
+
+    /// The attempt was put off for so long.
+    pub(crate) async fn report_put_off(
+        &self,
+        dispatch: &Dispatch,
+        wait: Duration,
+    ) -> Result<(), Cancelled> {
+        let settled = Settled::Waiting(dispatch.due.put_off(wait));
+        self.report(dispatch, standing(settled, OffsetDateTime::now_utc()))
+            .await
+    }
+
+    async fn report(&self, dispatch: &Dispatch, standing: Standing) -> Result<(), Cancelled> {
+        let report = report(dispatch, standing, None, OffsetDateTime::now_utc());
+        self.reports.send(&report).await
+    }
+}
+
+fn report(
+    dispatch: &Dispatch,
+    standing: Standing,
+    attempt: Option<AttemptReport>,
+    at: OffsetDateTime,
+) -> Report {
+    let content = &dispatch.content;
+    Report {
+        delivery: dispatch.due.delivery,
+        event: content.event,
+        event_type: content.event_type.clone(),
+        tenant: content.tenant,
+        accepted_at: content.accepted_at,
+        standing,
+        attempt,
+        at,
+    }
+}
+
+fn standing(settled: Settled, now: OffsetDateTime) -> Standing {
+    match settled {
+        Settled::Delivered(Delivered { attempt, .. }) => Standing::Delivered { attempt },
+        Settled::Waiting(waiting) => Standing::Waiting {
+            attempt: waiting.attempt,
+            // No policy reaches the end of time; if one did, the record would just say so.
+            next_attempt_at: now.saturating_add(
+                waiting
+                    .wait
+                    .total()
+                    .try_into()
+                    .unwrap_or(time::Duration::MAX),
+            ),
+        },
+        Settled::Dead(dead) => Standing::Dead {
+            attempt: dead.attempt,
+            reason: dead.reason,
+        },
+    }
+}
