@@ -1,0 +1,91 @@
+//! A message that comes twice.
+
+use std::time::Duration;
+
+use broker::topology::{Route, queue};
+use domain::attempt::AttemptNumber;
+use domain::dispatch::{Custody, Dispatch};
+use domain::report::Standing;
+use testkit::{Receiver, Respond};
+
+use crate::world::{SOON, World, encode, shard};
+
+#[tokio::test]
+async fn a_redelivery_during_the_attempt_makes_no_second_post() {
+    let world = World::start().await;
+    let receiver = Receiver::start([Respond::ok().after(Duration::from_millis(900))]).await;
+    let endpoint = world.endpoint(&receiver.url(), &[1]).await;
+    let dispatch = world.dispatch(endpoint);
+    world.publish(std::slice::from_ref(&dispatch)).await;
+    receiver.wait_for(1, SOON).await;
+    world.break_connections().await;
+
+    world.reports(&dispatch, 1).await;
+    world.ready().await;
+    world.drained(&queue::dispatch_fresh(shard())).await;
+    assert_eq!(receiver.requests().len(), 1);
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn what_was_just_settled_is_not_made_again() {
+    let world = World::start().await;
+    let receiver = Receiver::start([Respond::ok()]).await;
+    let endpoint = world.endpoint(&receiver.url(), &[1]).await;
+    let dispatch = world.dispatch(endpoint);
+    world.publish(std::slice::from_ref(&dispatch)).await;
+    world.reports(&dispatch, 1).await;
+    world.drained(&queue::dispatch_fresh(shard())).await;
+    world.publish(std::slice::from_ref(&dispatch)).await;
+    world.drained(&queue::dispatch_fresh(shard())).await;
+    assert_eq!(receiver.requests().len(), 1);
+    world.stop().await;
+}
+
+/// Of two handed-over copies of attempts that this dispatcher knows nothing of, the one that the
+/// record knows is dropped, and the other one is made.
+#[tokio::test]
+async fn a_handed_over_copy_asks_the_record() {
+    let world = World::start().await;
+    let receiver = Receiver::start([Respond::ok()]).await;
+    let endpoint = world.endpoint(&receiver.url(), &[1]).await;
+    let recorded = handed_over(world.dispatch(endpoint));
+    let lost = handed_over(world.dispatch(endpoint));
+    world.record_attempt(&recorded).await;
+    let route = Route::dispatch_slow(shard());
+    for copy in [&recorded, &lost] {
+        world.publish_items(route.clone(), vec![encode(copy)]).await;
+    }
+
+    let requests = receiver.wait_for(1, SOON).await;
+    let id = lost.content.event.to_string();
+    assert_eq!(requests[0].headers["webhook-id"], id.as_str());
+    let report = world.reports(&lost, 1).await.remove(0);
+    assert!(matches!(report.standing, Standing::Delivered { .. }));
+    world.drained(&queue::dispatch_retry(shard())).await;
+    assert_eq!(receiver.requests().len(), 1);
+    world.stop().await;
+}
+
+fn handed_over(mut dispatch: Dispatch) -> Dispatch {
+    dispatch.custody = Custody::HandedOver;
+    dispatch.due.attempt = AttemptNumber::FIRST;
+    dispatch
+}
+
+/// What was taken is finished, and nothing of it is left for another dispatcher to repeat.
+#[tokio::test]
+async fn a_stop_finishes_what_is_in_flight() {
+    let world = World::start().await;
+    let receiver = Receiver::start([Respond::ok().after(Duration::from_millis(700))]).await;
+    let endpoint = world.endpoint(&receiver.url(), &[1]).await;
+    let batch: Vec<_> = (0..8).map(|_| world.dispatch(endpoint)).collect();
+    world.publish(&batch).await;
+    receiver.wait_for(8, SOON).await;
+    world.stop_dispatcher().await;
+    for dispatch in &batch {
+        let report = world.reports(dispatch, 1).await.remove(0);
+        assert!(matches!(report.standing, Standing::Delivered { .. }));
+    }
+    world.drained(&queue::dispatch_fresh(shard())).await;
+}

@@ -1,0 +1,14 @@
+//! The dispatcher against a real broker, a real record and receivers that behave as scripted.
+
+#![expect(
+    clippy::unwrap_used,
+    reason = "all of it is tests; the lint knows functions marked as tests alone"
+)]
+
+mod batches;
+mod custody;
+mod endpoints;
+mod outage;
+mod retries;
+mod signing;
+mod world;

@@ -1,0 +1,116 @@
+//! What follows a failure.
+
+use std::time::Duration;
+
+use broker::topology::queue;
+use domain::report::{Report, Standing};
+use http::header::RETRY_AFTER;
+use testkit::receiver::Request;
+use testkit::{Receiver, Respond};
+
+use crate::world::{SOON, World, shard};
+
+/// The seconds between the requests, rounded.
+fn gaps(requests: &[Request]) -> Vec<u64> {
+    let half = Duration::from_millis(500);
+    let gap = |pair: &[Request]| (pair[1].at - pair[0].at + half).as_secs();
+    requests.windows(2).map(gap).collect()
+}
+
+fn waits_for(report: &Report) -> Option<u16> {
+    match report.standing {
+        Standing::Waiting { attempt, .. } => Some(attempt.get()),
+        _ => None,
+    }
+}
+
+#[tokio::test]
+async fn a_failure_is_retried_at_the_policys_times() {
+    let world = World::start().await;
+    let script = [Respond::status(500), Respond::status(500), Respond::ok()];
+    let receiver = Receiver::start(script).await;
+    let endpoint = world.endpoint(&receiver.url(), &[1, 2, 5]).await;
+    let dispatch = world.dispatch(endpoint);
+    world.publish(std::slice::from_ref(&dispatch)).await;
+
+    let requests = receiver.wait_for(3, SOON).await;
+    assert_eq!(gaps(&requests), [1, 2]);
+    let ids: Vec<_> = requests
+        .iter()
+        .map(|one| one.headers["webhook-id"].clone())
+        .collect();
+    assert!(
+        ids.iter().all(|id| *id == ids[0]),
+        "the same id over all attempts"
+    );
+    let reports = world.reports(&dispatch, 3).await;
+    assert_eq!(waits_for(&reports[0]), Some(2));
+    assert_eq!(waits_for(&reports[1]), Some(3));
+    assert!(matches!(reports[2].standing, Standing::Delivered { attempt } if attempt.get() == 3));
+    let statuses: Vec<_> = reports
+        .iter()
+        .map(|one| one.attempt.as_ref().and_then(|attempt| attempt.status()))
+        .collect();
+    assert_eq!(statuses, [Some(500), Some(500), Some(200)]);
+    world.drained(&queue::dispatch_fresh(shard())).await;
+    world.drained(&queue::dispatch_retry(shard())).await;
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn what_is_exhausted_is_a_dead_letter() {
+    let world = World::start().await;
+    let receiver = Receiver::start([Respond::status(404)]).await;
+    let endpoint = world.endpoint(&receiver.url(), &[1]).await;
+    let dispatch = world.dispatch(endpoint);
+    world.publish(std::slice::from_ref(&dispatch)).await;
+
+    let letter = world.dead_letter().await;
+    assert_eq!(letter.reason(), "exhausted");
+    assert_eq!(letter.origin(), queue::dispatch_retry(shard()));
+    assert_eq!(letter.dispatch().due.delivery, dispatch.due.delivery);
+    assert_eq!(letter.dispatch().due.attempt.get(), 2);
+    let reports = world.reports(&dispatch, 2).await;
+    assert!(matches!(reports[1].standing, Standing::Dead { attempt, .. } if attempt.get() == 2));
+    assert_eq!(receiver.requests().len(), 2);
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn gone_is_not_tried_again() {
+    let world = World::start().await;
+    let receiver = Receiver::start([Respond::status(410)]).await;
+    let endpoint = world.endpoint(&receiver.url(), &[1, 1, 1]).await;
+    let dispatch = world.dispatch(endpoint);
+    world.publish(std::slice::from_ref(&dispatch)).await;
+
+    let letter = world.dead_letter().await;
+    assert_eq!(letter.reason(), "gone");
+    let reports = world.reports(&dispatch, 1).await;
+    assert!(matches!(reports[0].standing, Standing::Dead { .. }));
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn retry_after_delays_the_delivery_and_its_endpoint() {
+    let world = World::start().await;
+    let asks = Respond::status(503).header(RETRY_AFTER, "3");
+    let receiver = Receiver::start([asks, Respond::ok()]).await;
+    let endpoint = world.endpoint(&receiver.url(), &[1, 10]).await;
+    let first = world.dispatch(endpoint);
+    world.publish(std::slice::from_ref(&first)).await;
+    world.reports(&first, 1).await;
+    let second = world.dispatch(endpoint);
+    world.publish(std::slice::from_ref(&second)).await;
+
+    let requests = receiver.wait_for(3, SOON).await;
+    let waited = requests[1].at - requests[0].at;
+    assert!(
+        waited >= Duration::from_millis(2_850),
+        "never early: {waited:?}"
+    );
+    assert!(waited < Duration::from_secs(5), "{waited:?}");
+    let report = world.reports(&second, 1).await.remove(0);
+    assert!(matches!(report.standing, Standing::Delivered { attempt } if attempt.get() == 1));
+    world.stop().await;
+}
