@@ -87,12 +87,19 @@ impl From<tokio_postgres::Error> for StoreError {
             {
                 Self::MissingPartition
             }
-            SqlState::LOCK_NOT_AVAILABLE
+            // A schema that is missing or locked away is the operator's to mend, and no fault of
+            // what was to be recorded.
+            SqlState::UNDEFINED_TABLE
+            | SqlState::UNDEFINED_COLUMN
+            | SqlState::UNDEFINED_FUNCTION
+            | SqlState::INSUFFICIENT_PRIVILEGE
+            | SqlState::LOCK_NOT_AVAILABLE
             | SqlState::READ_ONLY_SQL_TRANSACTION
             | SqlState::IDLE_IN_TRANSACTION_SESSION_TIMEOUT
             | SqlState::INVALID_CATALOG_NAME => Self::Unavailable(Box::new(error)),
-            // Connection, authentication, rollback (deadlock, serialisation), resources, operator.
-            _ if ["08", "28", "40", "53", "57", "58"]
+            // Connection, authentication, rollback (deadlock, serialisation), resources, operator,
+            // system, and the server's own faults.
+            _ if ["08", "28", "40", "53", "57", "58", "XX"]
                 .iter()
                 .any(|class| state.code().starts_with(class)) =>
             {
@@ -106,11 +113,12 @@ impl From<tokio_postgres::Error> for StoreError {
 impl From<PoolError> for StoreError {
     fn from(error: PoolError) -> Self {
         match error {
-            PoolError::Backend(error) => error.into(),
             PoolError::NoRuntimeSpecified => Self::Broken(Box::new(error)),
-            PoolError::Timeout(_) | PoolError::Closed | PoolError::PostCreateHook(_) => {
-                Self::Unavailable(Box::new(error))
-            }
+            // Whatever keeps us from connecting, it lies with the server.
+            PoolError::Backend(_)
+            | PoolError::Timeout(_)
+            | PoolError::Closed
+            | PoolError::PostCreateHook(_) => Self::Unavailable(Box::new(error)),
         }
     }
 }

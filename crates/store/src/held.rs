@@ -46,16 +46,22 @@ impl Store {
         // The rank stays that of the hold: a late copy of its report must not hold it again, and
         // one of a later hold must, by its instant.
         const TAKE: &str = "-- held_take
-            select d.id as delivery_id, d.endpoint_id, d.trigger, d.replay_of, d.attempt,
+            with taken as materialized (
+                select d.day, d.id, d.event_id, d.endpoint_id, d.trigger, d.replay_of, d.attempt,
+                       d.updated_at
+                from deliveries d
+                join endpoints p on p.id = d.endpoint_id
+                join events e on e.id = d.event_id and e.day = d.day
+                where d.state = 'held' and p.state = 'enabled' and p.deleted_at is null
+                order by d.updated_at limit $1
+                for update of d skip locked
+            )
+            select t.id as delivery_id, t.endpoint_id, t.trigger, t.replay_of, t.attempt,
                    e.id, e.tenant_id, e.event_type, e.occurred_at, e.accepted_at, e.channels,
                    e.endpoints, octet_length(e.data) as data_bytes, e.data, e.traceparent,
                    e.tracestate
-            from deliveries d
-            join endpoints p on p.id = d.endpoint_id
-            join events e on e.id = d.event_id and e.day = d.day
-            where d.state = 'held' and p.state = 'enabled' and p.deleted_at is null
-            order by d.updated_at limit $1
-            for update of d skip locked";
+            from taken t join events e on e.id = t.event_id and e.day = t.day
+            order by t.updated_at";
         const MARK: &str = "-- held_mark_released
             update deliveries
             set state = 'waiting', next_attempt_at = $3, updated_at = greatest(updated_at, $3)

@@ -5,7 +5,7 @@ use domain::report::{Report, Standing};
 use store::PageRequest;
 use store::endpoints::{Precondition, Switch};
 
-use crate::support::{Db, number, report};
+use crate::support::{Db, now, number, report};
 
 struct Paused {
     db: Db,
@@ -26,10 +26,12 @@ async fn paused(count: usize) -> Paused {
     pause.await.unwrap();
     let events = db.events(tenant, count).await;
     let standing = Standing::Held { attempt: number(2) };
-    let held: Vec<_> = events
-        .iter()
-        .map(|event| report(event, endpoint, standing))
-        .collect();
+    let begun = now();
+    let held = (0i64..).zip(&events).map(|(place, event)| Report {
+        at: begun + time::Duration::milliseconds(place),
+        ..report(event, endpoint, standing)
+    });
+    let held: Vec<_> = held.collect();
     db.store.record_reports(&held).await.unwrap();
     Paused {
         db,
@@ -69,7 +71,10 @@ async fn what_was_held_goes_on_when_its_endpoint_is_enabled() {
     let released = store.release_held(2, async |batch| {
         assert_eq!(batch.len(), 2);
         assert_eq!(batch[0].due.attempt, number(2));
-        assert_eq!(batch[0].due.delivery, paused.held[0].delivery);
+        assert_eq!(
+            batch[0].due.delivery, paused.held[0].delivery,
+            "the longest held first"
+        );
         assert_eq!(batch[0].event.data, paused.events[0].data);
         vec![batch[0].due.delivery.id]
     });

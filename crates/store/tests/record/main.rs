@@ -1,6 +1,9 @@
 //! The record against a real Postgres: every statement, and what must hold between them.
 
-#![expect(clippy::unwrap_used, reason = "test support: a panic is the failure's report")]
+#![expect(
+    clippy::unwrap_used,
+    reason = "test support: a panic is the failure's report"
+)]
 
 mod dead_letters;
 mod deliveries;

@@ -3,10 +3,10 @@
 use std::time::{Duration, Instant};
 
 use secrecy::SecretString;
-use store::{Config, EndpointDirectory, Live, Store, StoreError};
+use store::{Config, EndpointDirectory, Live, PageRequest, Store, StoreError};
 use tokio::net::TcpListener;
 
-use crate::support::{Db, keyring};
+use crate::support::{Db, connect, keyring};
 
 fn impatient(url: String) -> Store {
     let limit = Duration::from_millis(300);
@@ -63,6 +63,23 @@ async fn a_locked_table_ends_the_call_and_the_connections_serve_on() {
     let found = || async { store.tenant(tenant).await };
     testkit::eventually(Duration::from_secs(10), "the unlocked tenant", found).await;
     connection.abort();
+}
+
+#[tokio::test]
+async fn a_database_that_is_not_migrated_yet_is_waited_for() {
+    let stack = testkit::Stack::new().await;
+    let store = connect(&stack, keyring("k1"));
+    let error = store.tenants(PageRequest::FIRST).await.unwrap_err();
+    assert!(matches!(error, StoreError::Unavailable(_)), "{error:?}");
+}
+
+#[tokio::test]
+async fn an_unknown_user_is_waited_for() {
+    let db = Db::new().await;
+    let mut url: url::Url = db.stack.postgres_url().parse().unwrap();
+    url.set_username("nobody").unwrap();
+    let error = impatient(url.into()).ready().await.unwrap_err();
+    assert!(matches!(error, StoreError::Unavailable(_)), "{error:?}");
 }
 
 #[test]
