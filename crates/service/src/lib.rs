@@ -6,6 +6,8 @@
 pub mod health;
 pub mod lifecycle;
 pub mod ops;
+pub mod problem;
+pub mod server;
 pub mod signals;
 pub mod telemetry;
 pub mod trace;

@@ -1,0 +1,18 @@
+//! From a publisher's draft to an event, or to what is wrong with it. Nothing here does input or
+//! output.
+
+mod cloudevent;
+mod draft;
+mod event;
+mod json;
+mod nesting;
+mod refusal;
+
+pub(crate) use cloudevent::{attributes, structured};
+pub(crate) use draft::Draft;
+pub(crate) use event::{Publisher, check, fresh_ids};
+pub(crate) use json::{envelope, items, payload};
+pub(crate) use refusal::{Reason, Refusal};
+
+#[cfg(test)]
+mod tests;

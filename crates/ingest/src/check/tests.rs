@@ -1,0 +1,232 @@
+//! Tests of what is judged without a server.
+
+use bytes::Bytes;
+use domain::event::{Event, Identity};
+use domain::limits;
+use proptest::prelude::*;
+use rstest::rstest;
+use store::AccessDirectory;
+use store::api_keys::Reach;
+use time::macros::datetime;
+use uuid::Uuid;
+
+use super::*;
+use crate::check::event::fresh_ids;
+use crate::check::nesting::depth;
+
+fn read(body: &str) -> Result<Draft, Refusal> {
+    envelope(&Bytes::copy_from_slice(body.as_bytes()))
+}
+
+fn with_data(data: &str) -> String {
+    format!(r#"{{"tenant":"acme","event":"shipment.created","data":{data}}}"#)
+}
+
+#[rstest]
+#[case("9007199254740993")]
+#[case("123456789012345678901234567890")]
+#[case("1e400")]
+#[case("-0")]
+#[case("1.10")]
+#[case(r#""\u0000 \ud800 \/""#)]
+#[case(r#"{"a":1,"a":2}"#)]
+#[case("{ \"odd\" :\t[ 1 ,\r\n2 ] }")]
+#[case("\"🚚\"")]
+#[case("null")]
+fn a_payload_is_cut_out_as_it_stands(#[case] data: &str) {
+    assert_eq!(read(&with_data(data)).unwrap().data, data.as_bytes());
+    let lines = Bytes::from(format!("[{},\n {}]", with_data(data), with_data(data)));
+    for item in items(&lines, 2).unwrap() {
+        assert_eq!(envelope(&item).unwrap().data, data.as_bytes());
+    }
+    assert_eq!(
+        payload(&Bytes::from(format!(" {data}\n"))).unwrap(),
+        data.as_bytes()
+    );
+}
+
+#[test]
+fn a_payload_is_not_copied() {
+    let body = Bytes::from(with_data(r#"{"id":1}"#));
+    let data = envelope(&body).unwrap().data;
+    assert!(body.as_ptr_range().contains(&data.as_ptr()));
+}
+
+#[rstest]
+#[case("", Reason::Malformed)]
+#[case("null", Reason::Invalid)]
+#[case("[]", Reason::Invalid)]
+#[case("1", Reason::Invalid)]
+#[case("{", Reason::Malformed)]
+#[case("\u{feff}{}", Reason::Malformed)]
+#[case(r#"{"event":"a","data":NaN}"#, Reason::Malformed)]
+#[case(r#"{"event":"a","data":1,}"#, Reason::Malformed)]
+#[case(r#"{"event":"a","data":1} // why"#, Reason::Malformed)]
+#[case(r#"{"event":"a"}"#, Reason::Invalid)]
+#[case(r#"{"event":"a","data":1,"event":"b"}"#, Reason::Invalid)]
+#[case(r#"{"event":"a","data":1,"secret":"b"}"#, Reason::Invalid)]
+fn bad_bodies(#[case] body: &str, #[case] reason: Reason) {
+    assert_eq!(read(body).unwrap_err().reason, reason, "{body}");
+}
+
+#[test]
+fn what_is_wrong_is_named() {
+    let detail = |body: &str| read(body).unwrap_err().detail;
+    assert!(detail(r#"{"event":"a","data":1,"secret":"b"}"#).contains("secret"));
+    assert!(detail("{\"event\":\"a\",\n\"data\":NaN}").contains("line 2 column 8"));
+    let utf16 = Bytes::from_static(b"\xff\xfe{\0}\0");
+    assert!(envelope(&utf16).unwrap_err().detail.contains("byte 0"));
+}
+
+/// A directory has no tenants unless a database fills it; a key's own tenant would be unknown too.
+#[test]
+fn an_unknown_tenant_is_refused() {
+    let directory = AccessDirectory::default();
+    let now = datetime!(2024-01-15 10:30 UTC);
+    for (tenant, publisher, reason) in [
+        (Some("acme"), Publisher::Inbox, Reason::UnknownTenant),
+        (
+            Some("acme"),
+            Publisher::Key(Reach::Platform),
+            Reason::UnknownTenant,
+        ),
+        (None, Publisher::Inbox, Reason::Invalid),
+    ] {
+        let draft = Draft {
+            tenant: tenant.map(str::to_owned),
+            ..Draft::default()
+        };
+        let refused: Result<Event, _> = check(draft, publisher, &directory, fresh_ids(), now);
+        assert_eq!(refused.unwrap_err().reason, reason);
+    }
+}
+
+#[test]
+fn cloud_events_say_the_same_in_both_modes() {
+    let body = r#"{"specversion":"1.0","id":"1","source":"/s","type":"shipment.created",
+        "time":"2024-01-15T10:30:00Z","tenant":"acme","comexampleother":7,"data":{"n":1.10}}"#;
+    let from_body = structured(&Bytes::from_static(body.as_bytes())).unwrap();
+    let header = |name: &str| match name {
+        "ce-specversion" => Some("1.0"),
+        "ce-id" => Some("1"),
+        "ce-source" => Some("/s"),
+        "ce-type" => Some("shipment.created"),
+        "ce-time" => Some("2024-01-15T10:30:00Z"),
+        "ce-tenant" => Some("acme"),
+        _ => None,
+    };
+    let from_headers = attributes(header, &Bytes::from_static(br#"{"n":1.10}"#)).unwrap();
+    assert_eq!(from_body, from_headers);
+    assert_eq!(from_body.id.as_deref(), Some("/s 1"));
+    let missing = attributes(|_| None, &Bytes::from_static(b"1")).unwrap_err();
+    assert_eq!(missing.pointer, "header:ce-specversion");
+}
+
+#[rstest]
+#[case("1", 0)]
+#[case("[]", 1)]
+#[case(r#"{"a":[{"b":[]}]}"#, 4)]
+#[case(r#"["[[[[{{{","\"[[","\\"]"#, 1)]
+fn depths(#[case] json: &str, #[case] expected: usize) {
+    assert_eq!(depth(json.as_bytes()), expected);
+}
+
+#[test]
+fn a_million_levels_are_counted_without_a_stack() {
+    let body = with_data(&format!(
+        "{}{}",
+        "[".repeat(1_000_000),
+        "]".repeat(1_000_000)
+    ));
+    assert_eq!(depth(&read(&body).unwrap().data), 1_000_000);
+}
+
+#[test]
+fn trace_headers_are_taken_only_when_they_are_some() {
+    let good = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+    assert_eq!(
+        Draft::default()
+            .traced(Some(good), Some("a=1"))
+            .trace
+            .traceparent,
+        good
+    );
+    for bad in [
+        "",
+        "garbage",
+        "00-0AF7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
+    ] {
+        assert_eq!(
+            Draft::default().traced(Some(bad), None).trace.traceparent,
+            ""
+        );
+    }
+}
+
+#[test]
+fn bounds_are_where_the_limits_say() {
+    assert_eq!(
+        items(&Bytes::from_static(b"[1,2,3]"), 2)
+            .unwrap_err()
+            .reason,
+        Reason::TooLarge
+    );
+    assert_eq!(limits::NESTING, 128);
+    let id = fresh_ids().0;
+    assert_eq!(id.uuid().get_version(), Some(uuid::Version::SortRand));
+    assert_ne!(id.uuid(), Uuid::nil());
+    assert_ne!(
+        Identity::Minted,
+        Identity::Keyed {
+            fingerprint: [0; 32]
+        }
+    );
+}
+
+fn json() -> impl Strategy<Value = serde_json::Value> {
+    use serde_json::Value;
+    let leaf = prop_oneof![
+        Just(Value::Null),
+        any::<bool>().prop_map(Value::from),
+        any::<i64>().prop_map(Value::from),
+        ".{0,8}".prop_map(Value::from),
+        r#"[\[\]{}"\\]{0,6}"#.prop_map(Value::from),
+    ];
+    leaf.prop_recursive(6, 64, 6, |inner| {
+        prop_oneof![
+            proptest::collection::vec(inner.clone(), 0..6).prop_map(Value::from),
+            proptest::collection::hash_map(r#"[a\[{"\\]{0,3}"#, inner, 0..6)
+                .prop_map(|members| Value::Object(members.into_iter().collect())),
+        ]
+    })
+}
+
+fn naive(value: &serde_json::Value) -> usize {
+    match value {
+        serde_json::Value::Array(items) => 1 + items.iter().map(naive).max().unwrap_or(0),
+        serde_json::Value::Object(members) => 1 + members.values().map(naive).max().unwrap_or(0),
+        _ => 0,
+    }
+}
+
+proptest! {
+    #[test]
+    fn depth_agrees_with_a_recursive_count(value in json()) {
+        prop_assert_eq!(depth(value.to_string().as_bytes()), naive(&value));
+        prop_assert_eq!(depth(serde_json::to_vec_pretty(&value).unwrap().as_slice()), naive(&value));
+    }
+
+    #[test]
+    fn any_payload_is_cut_out_as_it_stands(value in json()) {
+        for data in [value.to_string(), serde_json::to_string_pretty(&value).unwrap()] {
+            prop_assert_eq!(read(&with_data(&data)).unwrap().data, data.as_bytes());
+        }
+    }
+
+    #[test]
+    fn reading_never_panics(body: Vec<u8>) {
+        let body = Bytes::from(body);
+        let _ = (envelope(&body), structured(&body), items(&body, 4), payload(&body));
+        let _ = depth(&body);
+    }
+}

@@ -1,0 +1,97 @@
+//! `POST /v1/events`: one event.
+
+use axum::Json;
+use axum::extract::{Request, State};
+use axum::http::{HeaderMap, StatusCode};
+use bytes::Bytes;
+use domain::id::EventId;
+use serde::Serialize;
+use service::problem::Problem;
+
+use super::{Api, body, key, problem};
+use crate::check::{self, Draft, Publisher, Refusal};
+use crate::metrics::Way;
+
+/// The answer to an accepted event.
+#[derive(Serialize)]
+pub(super) struct Accepted {
+    id: EventId,
+}
+
+pub(super) async fn publish(
+    State(api): State<Api>,
+    request: Request,
+) -> Result<(StatusCode, Json<Accepted>), Problem> {
+    let (head, stream) = request.into_parts();
+    let access = key::publisher(&api.acceptor, &head.headers)?;
+    let content_type = body::content_type(&head.headers)?;
+    let bytes = body::read(stream, api.body_bytes).await?;
+    let draft = draft(&content_type, &head.headers, &bytes)?
+        .map_err(|refusal| {
+            api.acceptor.metrics.refused(Way::Http, refusal.reason);
+            problem::refused(&refusal)
+        })?
+        .traced(
+            text(&head.headers, "traceparent"),
+            text(&head.headers, "tracestate"),
+        );
+    let draft = keyed(draft, &head.headers).map_err(|refusal| problem::refused(&refusal))?;
+    let publisher = Publisher::Key(access.reach);
+    let id = api.acceptor.accept(draft, publisher, Way::Http).await;
+    let id = id.map_err(|error| problem::of(&error))?;
+    Ok((StatusCode::ACCEPTED, Json(Accepted { id })))
+}
+
+fn draft(
+    content_type: &str,
+    headers: &HeaderMap,
+    bytes: &Bytes,
+) -> Result<Result<Draft, Refusal>, Problem> {
+    match content_type {
+        "application/cloudevents+json" => Ok(check::structured(bytes)),
+        "application/json" if headers.contains_key("ce-specversion") => {
+            Ok(check::attributes(|name| text(headers, name), bytes))
+        }
+        "application/json" => Ok(check::envelope(bytes)),
+        other => Err(body::unread(
+            other,
+            "application/json or application/cloudevents+json",
+        )),
+    }
+}
+
+/// The event with the key of the header `Idempotency-Key`, bare or as a quoted string.
+/// Source: draft-ietf-httpapi-idempotency-key-header-07.
+fn keyed(draft: Draft, headers: &HeaderMap) -> Result<Draft, Refusal> {
+    const POINTER: &str = "header:Idempotency-Key";
+    let Some(value) = headers.get("idempotency-key") else {
+        return Ok(draft);
+    };
+    let value = value
+        .to_str()
+        .map_err(|_| Refusal::invalid(POINTER, "not visible ASCII"))?;
+    let key = value
+        .strip_prefix('"')
+        .and_then(|rest| rest.strip_suffix('"'))
+        .unwrap_or(value);
+    if key.is_empty() {
+        return Err(Refusal::invalid(
+            POINTER,
+            "empty: give each event a key of its own",
+        ));
+    }
+    match &draft.id {
+        Some(id) if id != key => Err(Refusal::invalid(
+            POINTER,
+            "differs from the event's id: send one of them",
+        )),
+        Some(_) | None => Ok(Draft {
+            id: Some(key.to_owned()),
+            ..draft
+        }),
+    }
+}
+
+pub(super) fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
+    headers.get(name).and_then(|value| value.to_str().ok())
+}

@@ -1,0 +1,46 @@
+//! Who asks: the API key of a request.
+
+use std::sync::Arc;
+
+use axum::http::{HeaderMap, StatusCode, header};
+use service::problem::Problem;
+use store::api_keys::Scope;
+use store::directory::Access;
+
+use crate::acceptor::Acceptor;
+
+/// The access of a request that may publish.
+pub(super) fn publisher(acceptor: &Acceptor, headers: &HeaderMap) -> Result<Arc<Access>, Problem> {
+    if !acceptor.access.is_loaded() {
+        let detail = "the keys are not loaded yet: try again";
+        let status = StatusCode::SERVICE_UNAVAILABLE;
+        return Err(Problem::new(status, "unavailable", "Not available", detail).retry_after_s(1));
+    }
+    let unauthorized = |detail| {
+        Problem::new(
+            StatusCode::UNAUTHORIZED,
+            "unauthorized",
+            "Not authorized",
+            detail,
+        )
+    };
+    let bearer = headers
+        .get(header::AUTHORIZATION)
+        .and_then(|value| value.to_str().ok())
+        .and_then(|value| value.split_once(' '))
+        .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"))
+        .map(|(_, key)| key.trim())
+        .ok_or_else(|| unauthorized("send the header Authorization: Bearer phk_…"))?;
+    let access = acceptor.directory().authenticate(bearer);
+    let access = access.ok_or_else(|| unauthorized("the API key is not known, or was revoked"))?;
+    if access.allows(Scope::Publish) {
+        return Ok(access);
+    }
+    let detail = "the API key lacks the scope publish";
+    Err(Problem::new(
+        StatusCode::FORBIDDEN,
+        "forbidden",
+        "Not allowed",
+        detail,
+    ))
+}

@@ -1,0 +1,53 @@
+//! What is known here of the keys that publishers gave.
+//!
+//! A cache and no more: another ingest, or this one restarted, knows nothing of it. Fan-out asks
+//! the record and never delivers a key twice; here a publisher is told at once where that is
+//! possible.
+
+use domain::event::{Event, Identity};
+use domain::id::EventId;
+use domain::limits;
+use moka::sync::Cache;
+
+use crate::check::{Reason, Refusal};
+
+/// The most keys that are remembered.
+const KEYS: u64 = 100_000;
+
+/// The fingerprints of keyed events that were accepted here.
+#[derive(Debug, Clone)]
+pub(crate) struct Keys(Cache<EventId, [u8; 32]>);
+
+impl Keys {
+    /// None yet.
+    pub(crate) fn new() -> Self {
+        let cache = Cache::builder()
+            .max_capacity(KEYS)
+            .time_to_live(limits::IDEMPOTENCY_WINDOW);
+        Self(cache.build())
+    }
+
+    /// Refuses an event whose key was accepted here with another type or payload.
+    pub(crate) fn check(&self, event: &Event) -> Result<(), Refusal> {
+        let Identity::Keyed { fingerprint } = event.identity else {
+            return Ok(());
+        };
+        match self.0.get(&event.id) {
+            Some(known) if known != fingerprint => Err(Refusal {
+                reason: Reason::Conflict,
+                pointer: "#/id",
+                detail:
+                    "this id was accepted with another type or payload: give each event its own"
+                        .to_owned(),
+            }),
+            Some(_) | None => Ok(()),
+        }
+    }
+
+    /// Remembers an event that was accepted.
+    pub(crate) fn remember(&self, event: &Event) {
+        if let Identity::Keyed { fingerprint } = event.identity {
+            self.0.insert(event.id, fingerprint);
+        }
+    }
+}

@@ -1,0 +1,82 @@
+//! What ingest counts.
+
+use std::time::Duration;
+
+use opentelemetry::metrics::{Counter, Histogram};
+use opentelemetry::{KeyValue, global};
+
+use crate::check::Reason;
+
+/// By which way an event came.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Way {
+    /// HTTP.
+    Http,
+    /// The inbox queue.
+    Inbox,
+}
+
+impl Way {
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Http => "http",
+            Self::Inbox => "inbox",
+        }
+    }
+}
+
+/// The instruments. Cheap to clone.
+#[derive(Debug, Clone)]
+pub(crate) struct Metrics {
+    accepted: Counter<u64>,
+    refused: Counter<u64>,
+    confirm: Histogram<f64>,
+    batch: Histogram<u64>,
+}
+
+impl Metrics {
+    /// Instruments of the process' meter.
+    pub(crate) fn new() -> Self {
+        let meter = global::meter("posthaste");
+        Self {
+            accepted: meter
+                .u64_counter("posthaste.ingest.accepted")
+                .with_description("Events that the broker has confirmed.")
+                .build(),
+            refused: meter
+                .u64_counter("posthaste.ingest.refused")
+                .with_description("Events that were refused, by reason.")
+                .build(),
+            confirm: meter
+                .f64_histogram("posthaste.ingest.confirm.duration")
+                .with_description("From publishing a message to its confirm.")
+                .with_unit("s")
+                .build(),
+            batch: meter
+                .u64_histogram("posthaste.ingest.batch.events")
+                .with_description("Events in one message to fan-out.")
+                .build(),
+        }
+    }
+
+    /// An event was accepted.
+    pub(crate) fn accepted(&self, way: Way) {
+        self.accepted.add(1, &[KeyValue::new("way", way.as_str())]);
+    }
+
+    /// An event was refused.
+    pub(crate) fn refused(&self, way: Way, reason: Reason) {
+        let labels = [
+            KeyValue::new("way", way.as_str()),
+            KeyValue::new("reason", reason.as_str()),
+        ];
+        self.refused.add(1, &labels);
+    }
+
+    /// A message of so many events was confirmed, or not, after so long.
+    pub(crate) fn confirmed(&self, after: Duration, events: usize) {
+        self.confirm.record(after.as_secs_f64(), &[]);
+        self.batch
+            .record(u64::try_from(events).unwrap_or(u64::MAX), &[]);
+    }
+}
