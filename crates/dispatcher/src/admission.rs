@@ -6,6 +6,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use domain::dispatch::{Custody, Dispatch};
 use domain::endpoint::EndpointState;
+use tokio::time::timeout;
 
 use crate::directory::{Found, Target};
 use crate::dispatcher::Dispatcher;
@@ -40,6 +41,9 @@ pub(crate) enum Refusal {
     /// The payload is nowhere.
     PayloadMissing,
 }
+
+/// How long an answer of the record is waited for. A delivery's message waits with it.
+pub(crate) const RECORD_LIMIT: Duration = Duration::from_secs(2);
 
 /// How long until the record is asked again for an endpoint or a payload.
 const ASK_AGAIN: Duration = Duration::from_secs(10);
@@ -82,15 +86,15 @@ impl Dispatcher {
         let day = dispatch.content.accepted_at.to_utc().date();
         let asked = self
             .record
-            .attempt_settled(due.delivery.id, due.attempt, day)
-            .await;
-        match asked {
-            Ok(true) => Err(Refusal::Settled),
-            Ok(false) => Ok(()),
-            Err(error) => {
+            .attempt_settled(due.delivery.id, due.attempt, day);
+        match timeout(RECORD_LIMIT, asked).await {
+            Ok(Ok(true)) => Err(Refusal::Settled),
+            Ok(Ok(false)) => Ok(()),
+            Ok(Err(error)) => {
                 tracing::debug!(%error, "the record can't say whether an attempt was settled");
                 Err(Refusal::RecordAway(ASK_AGAIN_SETTLED))
             }
+            Err(_) => Err(Refusal::RecordAway(ASK_AGAIN_SETTLED)),
         }
     }
 }

@@ -4,19 +4,27 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use domain::id::EndpointId;
+use moka::sync::Cache;
 use store::{EndpointDirectory, Live};
 use tokio::sync::Mutex;
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
+
+use crate::admission::RECORD_LIMIT;
 
 pub(crate) use store::Target;
 
 /// The shortest time between two refreshes that unknown endpoints cause.
 const REFRESH_INTERVAL: Duration = Duration::from_secs(1);
 
+/// How many deleted endpoints are remembered, and for how long. None ever comes back.
+const DELETED: u64 = 10_000;
+const DELETED_FOR: Duration = Duration::from_secs(60 * 60);
+
 /// Finds endpoints. While Postgres is away the last snapshot serves.
 pub(crate) struct Directory {
     live: Live<EndpointDirectory>,
     refreshed: Mutex<Option<Refreshed>>,
+    deleted: Cache<EndpointId, ()>,
 }
 
 /// The last refresh that was asked for here.
@@ -46,6 +54,10 @@ impl Directory {
         Self {
             live,
             refreshed: Mutex::new(None),
+            deleted: Cache::builder()
+                .max_capacity(DELETED)
+                .time_to_live(DELETED_FOR)
+                .build(),
         }
     }
 
@@ -54,6 +66,9 @@ impl Directory {
     pub(crate) async fn find(&self, endpoint: EndpointId) -> Found {
         if let Some(target) = self.known(endpoint) {
             return Found::Known(target);
+        }
+        if self.deleted.contains_key(&endpoint) {
+            return Found::Deleted;
         }
         let asked = Instant::now();
         let mut refreshed = self.refreshed.lock().await;
@@ -71,7 +86,10 @@ impl Directory {
         *refreshed = Some(last);
         match (self.known(endpoint), result) {
             (Some(target), _) => Found::Known(target),
-            (None, Refresh::Done) => Found::Deleted,
+            (None, Refresh::Done) => {
+                self.deleted.insert(endpoint, ());
+                Found::Deleted
+            }
             (None, Refresh::Failed) => Found::RecordAway,
         }
     }
@@ -82,12 +100,13 @@ impl Directory {
 
     async fn refresh(&self) -> Refreshed {
         let begun = Instant::now();
-        let result = match self.live.refresh().await {
-            Ok(_) => Refresh::Done,
-            Err(error) => {
+        let result = match timeout(RECORD_LIMIT, self.live.refresh()).await {
+            Ok(Ok(_)) => Refresh::Done,
+            Ok(Err(error)) => {
                 tracing::debug!(%error, "the directory can't be refreshed for an unknown endpoint");
                 Refresh::Failed
             }
+            Err(_) => Refresh::Failed,
         };
         Refreshed { begun, result }
     }

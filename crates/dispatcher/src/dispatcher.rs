@@ -73,6 +73,7 @@ impl Dispatcher {
     /// Sees to it that the delivery is made or stands confirmed elsewhere, and then gives up its
     /// ticket.
     pub(crate) async fn deliver(&self, item: Item, ticket: Ticket) {
+        let _in_hand = self.metrics.take();
         let Dispatch { due, custody, .. } = item.dispatch;
         loop {
             match self.memory.enter(due) {

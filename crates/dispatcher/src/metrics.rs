@@ -13,6 +13,7 @@ pub(crate) struct Metrics {
     arrival: Histogram<f64>,
     in_flight: UpDownCounter<i64>,
     put_off: Counter<u64>,
+    in_hand: UpDownCounter<i64>,
 }
 
 /// Why an attempt was not made when its delivery arrived.
@@ -28,8 +29,15 @@ pub(crate) enum PutOff {
     HandedOver,
 }
 
-/// Counts an attempt as in flight until dropped.
-pub(crate) struct InFlight<'a>(&'a UpDownCounter<i64>);
+/// Counts one until dropped.
+pub(crate) struct Counted(UpDownCounter<i64>);
+
+impl Counted {
+    fn one(of: &UpDownCounter<i64>) -> Self {
+        of.add(1, &[]);
+        Self(of.clone())
+    }
+}
 
 impl Metrics {
     pub(crate) fn new() -> Self {
@@ -57,12 +65,22 @@ impl Metrics {
                 .u64_counter("posthaste.attempts.put_off")
                 .with_description("Deliveries that were sent back to the queues, by reason.")
                 .build(),
+            in_hand: meter
+                .i64_up_down_counter("posthaste.deliveries.in_hand")
+                .with_description("Deliveries taken from the queues and not yet done with.")
+                .build(),
         }
     }
 
-    pub(crate) fn begin(&self) -> InFlight<'_> {
-        self.in_flight.add(1, &[]);
-        InFlight(&self.in_flight)
+    /// An attempt is under way until this is dropped.
+    pub(crate) fn begin(&self) -> Counted {
+        Counted::one(&self.in_flight)
+    }
+
+    /// A delivery is in our hands until this is dropped. The queues count messages; this counts
+    /// what is in them.
+    pub(crate) fn take(&self) -> Counted {
+        Counted::one(&self.in_hand)
     }
 
     pub(crate) fn ended(&self, outcome: Outcome, observed: Observed, took: Duration) {
@@ -90,7 +108,7 @@ impl Metrics {
     }
 }
 
-impl Drop for InFlight<'_> {
+impl Drop for Counted {
     fn drop(&mut self) {
         self.0.add(-1, &[]);
     }

@@ -9,6 +9,9 @@ use domain::id::EventId;
 use moka::future::Cache;
 use store::Store;
 use time::OffsetDateTime;
+use tokio::time::timeout;
+
+use crate::admission::RECORD_LIMIT;
 
 /// How long a payload stays in memory after its last use.
 const IDLE: Duration = Duration::from_secs(60);
@@ -48,8 +51,11 @@ impl Payloads {
             Payload::Inline(data) => Ok(data.clone()),
             Payload::Stored => {
                 let load = self.load(content);
-                let loaded = Box::pin(self.cache.try_get_with(content.event, load)).await;
-                loaded.map_err(|error| *error)
+                let loaded = Box::pin(self.cache.try_get_with(content.event, load));
+                match timeout(RECORD_LIMIT, loaded).await {
+                    Ok(loaded) => loaded.map_err(|error| *error),
+                    Err(_) => Err(PayloadError::NotYet),
+                }
             }
         }
     }

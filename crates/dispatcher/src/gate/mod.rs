@@ -24,6 +24,10 @@ use state::{Comer, Ended, Entry, Gate};
 /// patience.
 const TURN: Duration = Duration::from_millis(250);
 
+/// How long an endpoint that answered 410 is left alone: what else is due there finds it disabled
+/// afterwards, and is held instead of lost.
+const GONE: Duration = Duration::from_secs(10);
+
 /// How often gates that have nothing left to say are forgotten.
 const SWEEP: Duration = Duration::from_secs(60);
 
@@ -151,7 +155,7 @@ impl Pass {
         let now = Instant::now();
         self.gates.with(self.endpoint, |gate| match outcome {
             Outcome::Delivered => gate.succeeded(now),
-            Outcome::Gone => {}
+            Outcome::Gone => gate.pause(GONE, now),
             Outcome::Failed {
                 retry_after,
                 pressure,

@@ -86,7 +86,10 @@ async fn an_address_that_is_not_allowed_is_never_connected_to() {
     let receiver = Receiver::start([Respond::ok()]).await;
     let elsewhere = config(&[]);
     let world = World::with(dispatcher::Config {
-        allow_network: vec!["10.0.0.0/8".parse().unwrap()],
+        addresses: dispatcher::Addresses {
+            allow_network: vec!["10.0.0.0/8".parse().unwrap()],
+            ..config(&[]).addresses
+        },
         ..elsewhere
     })
     .await;

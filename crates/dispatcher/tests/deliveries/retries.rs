@@ -88,6 +88,12 @@ async fn gone_is_not_tried_again() {
     assert_eq!(letter.reason(), "gone");
     let reports = world.reports(&dispatch, 1).await;
     assert!(matches!(reports[0].standing, Standing::Dead { .. }));
+
+    // Until the recorder has disabled the endpoint, what else is due there waits.
+    let next = world.dispatch(endpoint);
+    world.publish(std::slice::from_ref(&next)).await;
+    world.drained(&queue::dispatch_fresh(shard())).await;
+    assert_eq!(receiver.requests().len(), 1);
     world.stop().await;
 }
 

@@ -13,7 +13,8 @@ use domain::attempt::{AttemptNumber, Trigger};
 use domain::delivery::{Delivery, Due};
 use domain::dispatch::{Content, Custody, Dispatch, Payload};
 use domain::endpoint::BodyFormat;
-use domain::id::{DeliveryId, EndpointId, EventId, TenantId};
+use domain::event::{Event, Identity};
+use domain::id::{DeliveryId, EndpointId, EventId, IngestId, TenantId};
 use domain::outcome::Observed;
 use domain::report::{AttemptReport, Extent, Report, Standing};
 use domain::retry::RetryPolicy;
@@ -23,6 +24,7 @@ use domain::trace::TraceContext;
 use secrecy::SecretString;
 use service::{Drained, Health, Lifecycle, Readiness};
 use store::endpoints::Settings;
+use store::events::NewEvent;
 use store::{EndpointDirectory, Keyring, Live, Store};
 use testkit::{Proxy, Stack, eventually};
 use time::OffsetDateTime;
@@ -293,6 +295,31 @@ impl World {
         self.postgres.refuse().await;
         self.postgres.cut().await;
         assert!(self.store.ready().await.is_err(), "the fault happened");
+    }
+
+    /// Postgres keeps its connections open and says nothing.
+    pub(crate) fn stall_postgres(&self) {
+        self.postgres.stall();
+    }
+
+    /// Writes the delivery's event as fan-out does, with this payload.
+    pub(crate) async fn record_event(&self, of: &Dispatch, data: Bytes) {
+        let content = (*of.content).clone();
+        let event = Event {
+            id: content.event,
+            ingest_id: IngestId::from_uuid(Uuid::new_v4()),
+            tenant: content.tenant,
+            event_type: content.event_type,
+            data,
+            timestamp: content.timestamp,
+            accepted_at: content.accepted_at,
+            channels: Vec::new(),
+            identity: Identity::Minted,
+            trace: content.trace,
+        };
+        let endpoints = vec![of.due.delivery.endpoint];
+        let new = NewEvent { event, endpoints };
+        self.store.record(&[new]).await.unwrap();
     }
 
     /// Lets the record know that the delivery's attempt succeeded.
