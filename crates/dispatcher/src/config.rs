@@ -3,11 +3,12 @@
 use std::path::PathBuf;
 
 use clap::ValueEnum;
+use domain::address::{AddressPolicy, PlainHttp};
 use ipnet::IpNet;
 
-/// How deliveries are made.
+/// Where deliveries may go, beside the public Internet over https.
 #[derive(Debug, Clone, clap::Args)]
-pub struct Config {
+pub struct Addresses {
     /// A network inside which endpoints may be, though it isn't public, such as 10.20.0.0/16.
     /// May be given several times.
     #[arg(
@@ -29,6 +30,29 @@ pub struct Config {
         require_equals = true
     )]
     pub allow_http: Switch,
+}
+
+impl Addresses {
+    /// The rule by which addresses and URLs are judged.
+    #[must_use]
+    pub fn policy(&self) -> AddressPolicy {
+        let http = match self.allow_http {
+            Switch::On => PlainHttp::Allowed,
+            Switch::Off => PlainHttp::Forbidden,
+        };
+        AddressPolicy {
+            allowed: self.allow_network.clone(),
+            http,
+        }
+    }
+}
+
+/// How deliveries are made.
+#[derive(Debug, Clone, clap::Args)]
+pub struct Config {
+    /// Where deliveries may go.
+    #[command(flatten)]
+    pub addresses: Addresses,
 
     /// A PEM file with authorities that endpoints' certificates may be from, beside the public ones.
     #[arg(

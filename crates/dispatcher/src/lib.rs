@@ -36,5 +36,5 @@ mod telemetry;
 
 mod run;
 
-pub use config::{Config, Switch};
+pub use config::{Addresses, Config, Switch};
 pub use run::{Parts, RunError, run};

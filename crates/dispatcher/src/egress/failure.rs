@@ -10,7 +10,10 @@ use super::resolver::LookupError;
 /// What a failed request means.
 pub(super) fn of(error: &reqwest::Error) -> Failure {
     for cause in causes(error) {
-        if let Some(failure) = cause.downcast_ref::<LookupError>().map(LookupError::failure) {
+        if let Some(failure) = cause
+            .downcast_ref::<LookupError>()
+            .map(LookupError::failure)
+        {
             return failure;
         }
         if let Some(tls) = cause.downcast_ref::<rustls::Error>() {
@@ -20,15 +23,21 @@ pub(super) fn of(error: &reqwest::Error) -> Failure {
     if error.is_connect() && error.is_timeout() {
         return Failure::ConnectTimeout;
     }
-    let io = causes(error).filter_map(|cause| cause.downcast_ref::<io::Error>()).last();
+    let io = causes(error)
+        .filter_map(|cause| cause.downcast_ref::<io::Error>())
+        .last();
     if error.is_connect() {
         return io.map_or(Failure::ConnectionFailed, of_connect);
     }
-    let http = causes(error).filter_map(|cause| cause.downcast_ref::<hyper::Error>()).last();
+    let http = causes(error)
+        .filter_map(|cause| cause.downcast_ref::<hyper::Error>())
+        .last();
     match (http, io) {
         (Some(http), _) if http.is_parse() => Failure::ProtocolError,
         (_, Some(_)) => Failure::ConnectionClosed,
-        (Some(http), None) if http.is_incomplete_message() || http.is_closed() || http.is_canceled() => {
+        (Some(http), None)
+            if http.is_incomplete_message() || http.is_closed() || http.is_canceled() =>
+        {
             Failure::ConnectionClosed
         }
         (_, None) => Failure::ProtocolError,
@@ -45,7 +54,10 @@ fn causes<'a>(error: Cause<'a>) -> impl Iterator<Item = Cause<'a>> {
 /// An error that an [`io::Error`] wraps is not its source, but the source of the wrapped one is:
 /// the wrapped one would be passed over.
 fn next<'a>(cause: Cause<'a>) -> Option<Cause<'a>> {
-    match cause.downcast_ref::<io::Error>().and_then(io::Error::get_ref) {
+    match cause
+        .downcast_ref::<io::Error>()
+        .and_then(io::Error::get_ref)
+    {
         Some(wrapped) => Some(wrapped),
         None => cause.source(),
     }

@@ -16,7 +16,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
-use domain::address::{AddressPolicy, PlainHttp};
+use domain::address::AddressPolicy;
 use domain::endpoint_url::{self, EndpointUrlError};
 use domain::outcome::{Failure, Observed};
 use domain::report::Extent;
@@ -30,7 +30,7 @@ use rustls::{ClientConfig, RootCertStore};
 use tokio::time::{Instant, timeout_at};
 use url::Url;
 
-use crate::config::{Config, Switch};
+use crate::config::Config;
 use resolver::GuardedResolver;
 
 /// The longest that connecting may take, name look-up and TLS handshake with it; the attempt's
@@ -96,7 +96,9 @@ pub struct WebhookRequest {
 
 impl fmt::Debug for WebhookRequest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("WebhookRequest").field("body_bytes", &self.body.len()).finish_non_exhaustive()
+        f.debug_struct("WebhookRequest")
+            .field("body_bytes", &self.body.len())
+            .finish_non_exhaustive()
     }
 }
 
@@ -141,12 +143,11 @@ impl Egress {
     /// # Errors
     /// When the authorities can't be read or the machine has no name servers to ask.
     pub fn new(config: &Config) -> Result<Self, EgressError> {
-        let http = match config.allow_http {
-            Switch::On => PlainHttp::Allowed,
-            Switch::Off => PlainHttp::Forbidden,
-        };
-        let policy = AddressPolicy { allowed: config.allow_network.clone(), http };
-        Self::build(policy, config.ca_file.as_ref(), &Names::System)
+        Self::build(
+            config.addresses.policy(),
+            config.ca_file.as_ref(),
+            &Names::System,
+        )
     }
 
     /// The egress with these rules, further authorities from a PEM file, and these name servers.
@@ -197,7 +198,12 @@ impl Egress {
             }
             Err(failure) => (Observed::Failed(failure), (Bytes::new(), Extent::Whole)),
         };
-        Attempted { observed, answer, extent, duration: began.elapsed() }
+        Attempted {
+            observed,
+            answer,
+            extent,
+            duration: began.elapsed(),
+        }
     }
 
     async fn send(
@@ -207,7 +213,12 @@ impl Egress {
         until: Instant,
     ) -> Result<reqwest::Response, Failure> {
         let WebhookRequest { headers, body } = request;
-        let sending = self.client.post(target.0).headers(headers).body(body).send();
+        let sending = self
+            .client
+            .post(target.0)
+            .headers(headers)
+            .body(body)
+            .send();
         match timeout_at(until, sending).await {
             Ok(Ok(response)) => Ok(response),
             Ok(Err(error)) => Err(failure::of(&error)),
@@ -227,13 +238,21 @@ fn observed(response: &reqwest::Response) -> Observed {
 
 /// TLS 1.2 and 1.3 with the public authorities, the same on every machine, and the operator's own.
 fn tls(ca_file: Option<&PathBuf>) -> Result<ClientConfig, EgressError> {
-    let mut roots = RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
+    let mut roots = RootCertStore {
+        roots: webpki_roots::TLS_SERVER_ROOTS.to_vec(),
+    };
     if let Some(path) = ca_file {
-        let unreadable = |source| EgressError::Authorities { path: path.clone(), source };
+        let unreadable = |source| EgressError::Authorities {
+            path: path.clone(),
+            source,
+        };
         for certificate in CertificateDer::pem_file_iter(path).map_err(unreadable)? {
             roots
                 .add(certificate.map_err(unreadable)?)
-                .map_err(|source| EgressError::Authority { path: path.clone(), source })?;
+                .map_err(|source| EgressError::Authority {
+                    path: path.clone(),
+                    source,
+                })?;
         }
     }
     let provider = Arc::new(rustls::crypto::ring::default_provider());

@@ -92,7 +92,10 @@ impl GuardedResolver {
             }
         };
         bound(builder.options_mut(), names);
-        Ok(Self { resolver: builder.build()?, policy })
+        Ok(Self {
+            resolver: builder.build()?,
+            policy,
+        })
     }
 
     async fn lookup(&self, name: &str) -> Result<Vec<IpAddr>, LookupError> {
@@ -101,7 +104,10 @@ impl GuardedResolver {
         let found = tokio::time::timeout(LOOKUP, self.resolver.lookup_ip(absolute)).await;
         let found = found.map_err(|_| LookupError::Timeout)??;
         let addresses: Vec<IpAddr> = found.iter().collect();
-        if addresses.iter().any(|address| self.policy.judge(*address) != Verdict::Public) {
+        if addresses
+            .iter()
+            .any(|address| self.policy.judge(*address) != Verdict::Public)
+        {
             return Err(LookupError::Forbidden);
         }
         match addresses.len() {
@@ -117,7 +123,9 @@ impl Resolve for GuardedResolver {
         Box::pin(async move {
             let addresses = this.lookup(name.as_str()).await?;
             // The client puts the URL's port in the place of 0.
-            let addresses = addresses.into_iter().map(|address| SocketAddr::new(address, 0));
+            let addresses = addresses
+                .into_iter()
+                .map(|address| SocketAddr::new(address, 0));
             Ok(Box::new(addresses) as Addrs)
         })
     }

@@ -6,6 +6,7 @@
 )]
 
 mod batches;
+mod crowds;
 mod custody;
 mod endpoints;
 mod outage;
