@@ -17,6 +17,7 @@ mod dispatcher;
 mod memory;
 
 mod admission;
+mod refusal;
 mod directory;
 mod gate;
 mod payloads;
