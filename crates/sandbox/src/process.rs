@@ -73,7 +73,8 @@ impl Process {
     }
 
     /// This process and all below it, parents first.
-    pub(crate) fn tree(self) -> Vec<Self> {
+    #[must_use]
+    pub fn tree(self) -> Vec<Self> {
         let everyone: Vec<(Self, u32)> = numbered_entries("/proc")
             .filter_map(|pid| {
                 let stat = Stat::read(pid)?;

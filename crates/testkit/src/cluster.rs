@@ -8,13 +8,16 @@ use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{Request, StatusCode};
+use http::header::{AUTHORIZATION, CONTENT_TYPE};
+use http::{Method, Request, StatusCode};
 use http_body_util::Full;
+use serde_json::Value;
 use tempfile::TempDir;
 use tokio::process::{Child, Command};
 use tokio::time::timeout;
 
-use crate::{Stack, eventually, fetch};
+use crate::usage::{Usage, usage};
+use crate::{Fetched, Stack, eventually, fetch};
 
 /// How long a role may take to be ready: the broker may have just been started too.
 const READY: Duration = Duration::from_secs(60);
@@ -38,8 +41,13 @@ pub enum Role {
 
 impl Role {
     /// Every role.
-    pub const ALL: [Self; 5] =
-        [Self::Ingest, Self::Fanout, Self::Dispatcher, Self::Recorder, Self::Console];
+    pub const ALL: [Self; 5] = [
+        Self::Ingest,
+        Self::Fanout,
+        Self::Dispatcher,
+        Self::Recorder,
+        Self::Console,
+    ];
 
     /// The subcommand.
     #[must_use]
@@ -72,15 +80,6 @@ struct Running {
     ops: u16,
 }
 
-/// What a process has used.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Usage {
-    /// User and system time.
-    pub cpu: Duration,
-    /// The most memory it had resident, in bytes.
-    pub peak_bytes: u64,
-}
-
 impl Cluster {
     /// Migrates the stack's database, makes a key with every scope, and starts every role with
     /// loopback allowed as a destination, over plain HTTP. Returns when all are ready.
@@ -111,21 +110,32 @@ impl Cluster {
         let mut cluster = Self {
             program: program.to_owned(),
             environment,
-            arguments: BTreeMap::new(),
+            arguments: BTreeMap::from([Role::Console, Role::Dispatcher].map(|role| {
+                let loopback = LOOPBACK.into_iter().map(str::to_owned);
+                (role, loopback.collect())
+            })),
             running: BTreeMap::new(),
             key: String::new(),
-            ports: Role::ALL.into_iter().map(|role| (role, free_port())).collect(),
+            ports: Role::ALL
+                .into_iter()
+                .map(|role| (role, free_port()))
+                .collect(),
             logs: TempDir::new().expect("the temporary directory is writable"),
         };
         cluster.run(&["migrate"]).await;
-        let key = ["keys", "create", "test", "--scope", "publish", "--scope", "read"];
-        cluster.key = cluster.run(&[&key[..], &["--scope", "manage"]].concat()).await;
+        let key = [
+            "keys", "create", "test", "--scope", "publish", "--scope", "read",
+        ];
+        cluster.key = cluster
+            .run(&[&key[..], &["--scope", "manage"]].concat())
+            .await;
         cluster
     }
 
-    /// Further arguments for a role, at its next start.
+    /// The arguments of a role at its next start, instead of those that allow loopback.
     pub fn arguments(&mut self, role: Role, arguments: &[&str]) {
-        self.arguments.insert(role, arguments.iter().map(ToString::to_string).collect());
+        self.arguments
+            .insert(role, arguments.iter().map(ToString::to_string).collect());
     }
 
     /// The API key, with every scope.
@@ -146,6 +156,53 @@ impl Cluster {
         format!("http://127.0.0.1:{}", self.ports[&Role::Console])
     }
 
+    /// Calls the management API with the key.
+    ///
+    /// # Panics
+    /// When the console doesn't answer.
+    pub async fn call(&self, method: Method, path: &str, body: Option<&Value>) -> Fetched {
+        let url = format!("{}{path}", self.console_url());
+        let body = body.map(Value::to_string).unwrap_or_default();
+        let request = self.request(method, &url, body.into());
+        fetch(request)
+            .await
+            .unwrap_or_else(|error| panic!("{url}: {error}"))
+    }
+
+    /// Makes something by the management API, and returns what it answered.
+    ///
+    /// # Panics
+    /// When it is refused.
+    pub async fn make(&self, path: &str, body: &Value) -> Value {
+        let answer = self.call(Method::POST, path, Some(body)).await;
+        let text = String::from_utf8_lossy(&answer.body);
+        assert!(
+            answer.status.is_success(),
+            "{path}: {} {text}",
+            answer.status
+        );
+        answer.json()
+    }
+
+    /// Sends a body to `POST /v1/events` as it stands.
+    ///
+    /// # Errors
+    /// When ingest doesn't answer.
+    pub async fn publish(&self, body: impl Into<Bytes>) -> std::io::Result<Fetched> {
+        let url = format!("{}/v1/events", self.ingest_url());
+        fetch(self.request(Method::POST, &url, body.into())).await
+    }
+
+    fn request(&self, method: Method, url: &str, body: Bytes) -> Request<Full<Bytes>> {
+        Request::builder()
+            .method(method)
+            .uri(url)
+            .header(AUTHORIZATION, format!("Bearer {}", self.key))
+            .header(CONTENT_TYPE, "application/json")
+            .body(Full::new(body))
+            .expect("a test's URL is one")
+    }
+
     /// Starts a role and returns when it is ready.
     ///
     /// # Panics
@@ -162,18 +219,21 @@ impl Cluster {
     pub fn launch(&mut self, role: Role) {
         let ops = free_port();
         let mut command = self.command();
-        command.arg(role.name()).arg("--ops-listen").arg(format!("127.0.0.1:{ops}"));
+        command
+            .arg(role.name())
+            .arg("--ops-listen")
+            .arg(format!("127.0.0.1:{ops}"));
         let listen = format!("127.0.0.1:{}", self.ports[&role]);
         match role {
             Role::Ingest => command.args(["--ingest-listen", &listen]),
-            Role::Console => {
-                command.args(["--console-listen", &listen]).args(LOOPBACK)
-            }
-            Role::Dispatcher => command.args(LOOPBACK),
-            Role::Fanout | Role::Recorder => &mut command,
+            Role::Console => command.args(["--console-listen", &listen]),
+            Role::Fanout | Role::Dispatcher | Role::Recorder => &mut command,
         };
         command.args(self.arguments.get(&role).into_iter().flatten());
-        let log = File::options().create(true).append(true).open(self.log(role));
+        let log = File::options()
+            .create(true)
+            .append(true)
+            .open(self.log(role));
         let log = log.expect("the log's directory is writable");
         let child = command.stderr(log).stdout(Stdio::null()).spawn();
         let child = child.unwrap_or_else(|error| panic!("{}: {error}", self.program.display()));
@@ -185,7 +245,10 @@ impl Cluster {
     /// # Panics
     /// When it doesn't in time, with the end of its log.
     pub async fn ready(&self, role: Role) {
-        let url = format!("http://127.0.0.1:{}/readyz?verbose", self.running[&role].ops);
+        let url = format!(
+            "http://127.0.0.1:{}/readyz?verbose",
+            self.running[&role].ops
+        );
         let name = role.name();
         eventually(READY, &format!("{name} to be ready"), async || {
             let request = Request::get(&url).body(Full::<Bytes>::default());
@@ -207,7 +270,11 @@ impl Cluster {
     /// When it doesn't run.
     pub async fn kill(&mut self, role: Role) {
         let mut running = self.running.remove(&role).expect("the role runs");
-        running.child.kill().await.expect("the process can be killed");
+        running
+            .child
+            .kill()
+            .await
+            .expect("the process can be killed");
     }
 
     /// Asks a role to end with SIGTERM, and returns what it ended with.
@@ -218,9 +285,15 @@ impl Cluster {
         let mut running = self.running.remove(&role).expect("the role runs");
         let pid = running.child.id().expect("it has not been waited for");
         let asked = Command::new("kill").arg(pid.to_string()).status().await;
-        assert!(asked.expect("there is a kill").success(), "{} can't be signalled", role.name());
+        assert!(
+            asked.expect("there is a kill").success(),
+            "{} can't be signalled",
+            role.name()
+        );
         let ended = timeout(DRAIN, running.child.wait()).await;
-        ended.expect("the role drains in time").expect("it can be waited for")
+        ended
+            .expect("the role drains in time")
+            .expect("it can be waited for")
     }
 
     /// What a running role has used since it started.
@@ -229,7 +302,10 @@ impl Cluster {
     /// When it doesn't run.
     #[must_use]
     pub fn usage(&self, role: Role) -> Usage {
-        let pid = self.running[&role].child.id().expect("it has not been waited for");
+        let pid = self.running[&role]
+            .child
+            .id()
+            .expect("it has not been waited for");
         usage(pid)
     }
 
@@ -247,14 +323,22 @@ impl Cluster {
     /// # Panics
     /// When it fails.
     pub async fn run(&self, arguments: &[&str]) -> String {
-        let output = self.command().args(arguments).output().await.expect("the program runs");
+        let output = self
+            .command()
+            .args(arguments)
+            .output()
+            .await
+            .expect("the program runs");
         assert!(
             output.status.success(),
             "posthaste {}: {}",
             arguments.join(" "),
             String::from_utf8_lossy(&output.stderr)
         );
-        String::from_utf8(output.stdout).expect("the program writes text").trim().to_owned()
+        String::from_utf8(output.stdout)
+            .expect("the program writes text")
+            .trim()
+            .to_owned()
     }
 
     fn command(&self) -> Command {
@@ -273,34 +357,12 @@ impl Cluster {
 /// What a test's receivers need: they listen on loopback, without TLS.
 const LOOPBACK: [&str; 3] = ["--allow-network", "127.0.0.0/8", "--allow-http"];
 
-/// What a process has used, by `/proc`.
-///
-/// # Panics
-/// When there is no such process.
-#[must_use]
-pub fn usage(pid: u32) -> Usage {
-    /// Linux counts process times in these for every architecture that it has.
-    const TICKS_PER_SECOND: f64 = 100.0;
-    let read = |name: &str| {
-        fs::read_to_string(format!("/proc/{pid}/{name}"))
-            .unwrap_or_else(|error| panic!("process {pid}: {error}"))
-    };
-    let stat = read("stat");
-    // The command's name may hold spaces; the fields behind its bracket begin with the third.
-    let fields: Vec<&str> = stat[stat.rfind(')').map_or(0, |at| at + 2)..].split(' ').collect();
-    let ticks: f64 = fields[11..13].iter().filter_map(|field| field.parse::<f64>().ok()).sum();
-    let status = read("status");
-    let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
-    let kib = peak.and_then(|text| text.trim().trim_end_matches(" kB").parse::<u64>().ok());
-    Usage {
-        cpu: Duration::from_secs_f64(ticks / TICKS_PER_SECOND),
-        peak_bytes: kib.unwrap_or(0) * 1024,
-    }
-}
-
 /// A port that nobody listens on now. Somebody else may take it before we do; then the role fails
 /// to start, and says so.
 fn free_port() -> u16 {
     let listener = TcpListener::bind("127.0.0.1:0").expect("loopback has free ports");
-    listener.local_addr().expect("a bound listener has an address").port()
+    listener
+        .local_addr()
+        .expect("a bound listener has an address")
+        .port()
 }

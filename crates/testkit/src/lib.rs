@@ -19,6 +19,7 @@ pub mod cluster;
 pub mod proxy;
 pub mod raw;
 pub mod receiver;
+pub mod usage;
 
 pub use broker_admin::{BrokerAdmin, Depth, Message};
 pub use cluster::Cluster;

@@ -1,0 +1,67 @@
+//! Measures the whole path on this machine, through the real program with every durability
+//! setting of production: quorum queues, confirms, fsync and synchronous commit on.
+//!
+//! ```text
+//! cargo build --release --bin posthaste
+//! cargo run --release -p bench -- throughput
+//! cargo run --release -p bench -- retries
+//! ```
+//!
+//! Each role, the load and the receiver are processes of their own, so that CPU time can be told
+//! apart. **Invariant:** nothing here judges: it prints what it measured.
+
+#![expect(
+    clippy::print_stdout,
+    reason = "the figures are told on standard output"
+)]
+
+use std::path::PathBuf;
+
+use anyhow::{Context, ensure};
+use clap::{Parser, Subcommand};
+
+mod platform;
+mod receiver;
+mod retries;
+mod table;
+mod throughput;
+
+/// Measure the whole path on this machine.
+#[derive(Debug, Parser)]
+struct Cli {
+    #[command(subcommand)]
+    measure: Measure,
+}
+
+#[derive(Debug, Subcommand)]
+enum Measure {
+    /// Events accepted and deliveries made a second, CPU and memory by process.
+    Throughput(throughput::Throughput),
+    /// How well the retry tiers keep their times.
+    Retries(retries::Retries),
+    /// The receiver's process, which the measurements start themselves.
+    #[command(hide = true)]
+    Receiver,
+}
+
+#[tokio::main]
+async fn main() -> anyhow::Result<()> {
+    // One provider for the process; only a second call can fail.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    match Cli::parse().measure {
+        Measure::Throughput(throughput) => throughput::run(throughput).await,
+        Measure::Retries(retries) => retries::run(retries).await,
+        Measure::Receiver => receiver::serve().await,
+    }
+}
+
+/// The program beside this one.
+fn program() -> anyhow::Result<PathBuf> {
+    let me = std::env::current_exe().context("this program has no path")?;
+    let program = me.with_file_name("posthaste");
+    ensure!(
+        program.exists(),
+        "build it first: cargo build --release --bin posthaste"
+    );
+    Ok(program)
+}
