@@ -17,9 +17,9 @@ use tracing_opentelemetry::OpenTelemetrySpanExt as _;
 use wire::MessageType;
 
 use crate::intake::Intake;
+use crate::interrupted::Interrupted;
 use crate::messages::{Message, messages};
 use crate::metrics::{Metrics, whole};
-use crate::patience::Interrupted;
 use crate::portions::portions;
 use crate::recording::Recording;
 

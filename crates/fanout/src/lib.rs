@@ -20,8 +20,8 @@ mod portions;
 mod recording;
 
 mod config;
+mod interrupted;
 mod metrics;
-mod patience;
 
 #[cfg(test)]
 mod samples;

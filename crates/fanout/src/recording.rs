@@ -7,13 +7,14 @@ use std::sync::Arc;
 use domain::event::Event;
 use service::Latch;
 use store::events::{Fingerprint, NewEvent, Verdict};
-use store::{Live, Store, StoreError, SubscriptionDirectory};
+use store::{Live, Remedy, Store, StoreError, SubscriptionDirectory};
 use time::Date;
 use tokio::sync::Mutex;
 use tokio_util::sync::CancellationToken;
 
+use crate::interrupted::Interrupted;
 use crate::metrics::Metrics;
-use crate::patience::{Interrupted, Patience};
+use service::patience::Patience;
 
 /// How often in a row partitions are made for the same events before they are taken for events
 /// that no partition is made for.
@@ -90,23 +91,18 @@ impl Recording {
                     patience.rewarded();
                     return Ok(Ok(verdicts));
                 }
-                Err(StoreError::MissingPartition) if made < PARTITIONS_MADE => {
-                    made += 1;
-                    match self.store.ensure_partitions_for(&days(events)).await {
-                        Ok(()) => continue,
-                        Err(error) => error,
-                    }
-                }
                 Err(error) => error,
             };
-            match error {
-                StoreError::Unavailable(_) | StoreError::Schema(_) => patience.wait(&error).await?,
-                StoreError::MissingPartition
-                | StoreError::Conflict
-                | StoreError::VersionMismatch
-                | StoreError::NotFound
-                | StoreError::Unstorable
-                | StoreError::Broken(_) => {
+            match error.remedy() {
+                Remedy::Wait => patience.wait(&error).await?,
+                Remedy::MakePartitions if made < PARTITIONS_MADE => {
+                    made += 1;
+                    let making = self.store.ensure_partitions_for(&days(events)).await;
+                    if let Err(error) = making {
+                        patience.wait(&error).await?;
+                    }
+                }
+                Remedy::MakePartitions | Remedy::PutAside => {
                     tracing::error!(
                         error = &error as &dyn std::error::Error,
                         source = error.source(),

@@ -8,13 +8,14 @@ use futures::future::try_join_all;
 use opentelemetry::KeyValue;
 use service::Latch;
 use store::dead_letters::NewDeadLetter;
-use store::{Store, StoreError};
+use store::{Remedy, Store, StoreError};
 use tokio_util::sync::CancellationToken;
 
 use crate::fate::{self, Fate};
+use crate::interrupted::Interrupted;
 use crate::letter;
 use crate::metrics::{Metrics, whole};
-use crate::patience::{Interrupted, Patience};
+use service::patience::Patience;
 
 /// Empties the queues that nobody else works on.
 #[derive(Debug)]
@@ -105,14 +106,9 @@ impl Undertaker {
                 }
                 return Ok(Ok(()));
             };
-            match error {
-                StoreError::Unavailable(_) | StoreError::Schema(_) => patience.wait(&error).await?,
-                StoreError::MissingPartition
-                | StoreError::Conflict
-                | StoreError::VersionMismatch
-                | StoreError::NotFound
-                | StoreError::Unstorable
-                | StoreError::Broken(_) => {
+            match error.remedy() {
+                Remedy::Wait => patience.wait(&error).await?,
+                Remedy::MakePartitions | Remedy::PutAside => {
                     tracing::error!(
                         error = &error as &dyn Error,
                         letters = letters.len(),

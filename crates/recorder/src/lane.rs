@@ -7,7 +7,7 @@ use broker::{Broker, Consumer, ConsumerOptions, Received};
 use service::{Latch, Lifecycle, Readiness};
 use tokio::time::{MissedTickBehavior, interval};
 
-use crate::patience::Interrupted;
+use crate::interrupted::Interrupted;
 
 /// How often the lane says whether it works.
 const PULSE: Duration = Duration::from_millis(500);

@@ -21,9 +21,9 @@ mod letter;
 mod upkeep;
 
 mod config;
+mod interrupted;
 mod lane;
 mod metrics;
-mod patience;
 
 #[cfg(test)]
 mod samples;

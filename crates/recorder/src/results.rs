@@ -11,13 +11,14 @@ use bytes::Bytes;
 use domain::report::Report;
 use futures::future::try_join_all;
 use service::Latch;
-use store::{Store, StoreError};
+use store::{Remedy, Store, StoreError};
 use time::Date;
 use tokio_util::sync::CancellationToken;
 use wire::MessageType;
 
+use crate::interrupted::Interrupted;
 use crate::metrics::{Metrics, whole};
-use crate::patience::{Interrupted, Patience};
+use service::patience::Patience;
 
 /// How often in a row partitions are made for the same reports before they are taken for reports
 /// that no partition is made for.
@@ -93,23 +94,18 @@ impl Results {
                     patience.rewarded();
                     return Ok(Ok(()));
                 }
-                Err(StoreError::MissingPartition) if made < PARTITIONS_MADE => {
-                    made += 1;
-                    match self.store.ensure_partitions_for(&days(reports)).await {
-                        Ok(()) => continue,
-                        Err(error) => error,
-                    }
-                }
                 Err(error) => error,
             };
-            match error {
-                StoreError::Unavailable(_) | StoreError::Schema(_) => patience.wait(&error).await?,
-                StoreError::MissingPartition
-                | StoreError::Conflict
-                | StoreError::VersionMismatch
-                | StoreError::NotFound
-                | StoreError::Unstorable
-                | StoreError::Broken(_) => {
+            match error.remedy() {
+                Remedy::Wait => patience.wait(&error).await?,
+                Remedy::MakePartitions if made < PARTITIONS_MADE => {
+                    made += 1;
+                    let making = self.store.ensure_partitions_for(&days(reports)).await;
+                    if let Err(error) = making {
+                        patience.wait(&error).await?;
+                    }
+                }
+                Remedy::MakePartitions | Remedy::PutAside => {
                     tracing::error!(
                         error = &error as &dyn Error,
                         reports = reports.len(),

@@ -5,11 +5,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use service::Latch;
+use service::patience::Patience;
 use store::{Store, StoreError};
 use time::OffsetDateTime;
 use tokio_util::sync::CancellationToken;
 
-use crate::patience::{Interrupted, Patience};
+use crate::interrupted::Interrupted;
 
 /// How often it is looked after. Partitions are made days ahead, so a few rounds may fail.
 const ROUND: Duration = Duration::from_secs(60 * 60);

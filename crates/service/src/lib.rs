@@ -6,6 +6,7 @@
 pub mod health;
 pub mod lifecycle;
 pub mod ops;
+pub mod patience;
 pub mod problem;
 pub mod server;
 pub mod signals;

@@ -18,6 +18,9 @@ use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{EnvFilter, Layer, fmt};
 
+/// What is logged unless told otherwise.
+pub const DEFAULT_LOG: &str = "info";
+
 /// How long the last spans may take to leave at the end of the process.
 const FLUSH: Duration = Duration::from_secs(5);
 
@@ -25,7 +28,7 @@ const FLUSH: Duration = Duration::from_secs(5);
 #[derive(Debug, Clone, clap::Args)]
 pub struct TelemetryConfig {
     /// What is logged: levels by module, such as `info,dispatcher=debug`.
-    #[arg(long, global = true, env = "POSTHASTE_LOG", default_value = "info")]
+    #[arg(long, global = true, env = "POSTHASTE_LOG", default_value = DEFAULT_LOG)]
     pub log: String,
     /// The form of a log line.
     #[arg(

@@ -39,7 +39,32 @@ pub enum StoreError {
     Broken(#[source] Box<dyn Error + Send + Sync>),
 }
 
+/// What to do about an error where work must not be lost.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Remedy {
+    /// Hold the work and try again.
+    Wait,
+    /// Make the partitions of its days and try again.
+    MakePartitions,
+    /// Trying again won't help: put this work aside.
+    PutAside,
+}
+
 impl StoreError {
+    /// What to do about it where work must not be lost.
+    #[must_use]
+    pub const fn remedy(&self) -> Remedy {
+        match self {
+            Self::Unavailable(_) | Self::Schema(_) => Remedy::Wait,
+            Self::MissingPartition => Remedy::MakePartitions,
+            Self::Conflict
+            | Self::VersionMismatch
+            | Self::NotFound
+            | Self::Unstorable
+            | Self::Broken(_) => Remedy::PutAside,
+        }
+    }
+
     /// Wraps the end of a wait.
     pub(crate) fn elapsed(error: tokio::time::error::Elapsed) -> Self {
         Self::Unavailable(Box::new(error))

@@ -35,7 +35,7 @@ mod reports;
 
 pub use config::Config;
 pub use directory::{AccessDirectory, EndpointDirectory, Live, SubscriptionDirectory, Target};
-pub use error::StoreError;
+pub use error::{Remedy, StoreError};
 pub use keyring::Keyring;
 pub use page::{Cursor, Page, PageRequest};
 pub use pool::Store;
