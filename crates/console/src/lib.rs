@@ -1,1 +1,26 @@
-//! The management API, and the room for the dashboard.
+//! The console: the management API, and the room for the dashboard.
+//!
+//! It reads and writes the record, and to send anything it publishes to the same queues as
+//! everybody else: on the retry lane, so that live traffic keeps its latency.
+//!
+//! **Invariant:** who may do what is decided in [`access`], by the types that handlers take.
+//! **Invariant:** a secret is in the answer that made it, and in no other.
+
+mod config;
+
+mod api;
+
+mod access;
+mod body;
+mod etag;
+mod page;
+mod problem;
+
+mod resources;
+
+mod release;
+mod run;
+
+pub use api::openapi;
+pub use config::Config;
+pub use run::{Parts, run};

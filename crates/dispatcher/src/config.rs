@@ -49,6 +49,7 @@ impl Addresses {
 
 /// How deliveries are made.
 #[derive(Debug, Clone, clap::Args)]
+#[group(skip)]
 pub struct Config {
     /// Where deliveries may go.
     #[command(flatten)]

@@ -4,9 +4,11 @@ use std::num::{NonZeroU8, NonZeroU16};
 
 /// What an operator can change about fan-out.
 #[derive(Debug, Clone, clap::Args)]
+#[group(skip)]
 pub struct Config {
     /// How many messages of each shard are taken ahead of the batch that is being written.
     #[arg(
+        id = "fanout_prefetch",
         long = "fanout-prefetch",
         env = "POSTHASTE_FANOUT_PREFETCH",
         default_value_t = Config::PREFETCH

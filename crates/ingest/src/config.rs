@@ -6,6 +6,7 @@ use domain::limits;
 
 /// What an operator can change about ingest.
 #[derive(Debug, Clone, clap::Args)]
+#[group(skip)]
 pub struct Config {
     /// The largest body of a request for one event, in bytes.
     #[arg(

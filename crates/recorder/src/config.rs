@@ -14,9 +14,11 @@ const RETENTION_MAX: Duration = DAY.saturating_mul(3_650);
 
 /// What an operator can change about the recorder.
 #[derive(Debug, Clone, clap::Args)]
+#[group(skip)]
 pub struct Config {
     /// How many messages of reports are taken ahead of those that are being written.
     #[arg(
+        id = "recorder_prefetch",
         long = "recorder-prefetch",
         env = "POSTHASTE_RECORDER_PREFETCH",
         default_value_t = Config::PREFETCH

@@ -1,0 +1,159 @@
+//! Who asks, and what they may: decided once, before a handler runs.
+//!
+//! **Invariant:** a handler that reads or changes anything takes a [`Platform`] or an [`InTenant`],
+//! and there is no other way to make one. What a key can't reach answers 404, like what isn't
+//! there.
+
+use std::marker::PhantomData;
+
+use axum::extract::{FromRequestParts, Path, RawPathParams};
+use axum::http::request::Parts;
+use axum::http::{StatusCode, header};
+use domain::id::{Id, Kind, TenantId};
+use serde::Deserialize;
+use service::problem::Problem;
+use store::api_keys::{Reach, Scope};
+use store::directory::Access;
+
+use crate::api::Api;
+use crate::problem;
+
+/// What a handler does.
+pub(crate) trait Deed: Send + Sync {
+    /// The scope that it takes.
+    const SCOPE: Scope;
+}
+
+/// Looks, and changes nothing.
+pub(crate) enum Read {}
+
+impl Deed for Read {
+    const SCOPE: Scope = Scope::Read;
+}
+
+/// Changes something.
+pub(crate) enum Manage {}
+
+impl Deed for Manage {
+    const SCOPE: Scope = Scope::Manage;
+}
+
+/// The bearer may do `D` on the whole platform.
+pub(crate) struct Platform<D>(PhantomData<D>);
+
+/// The bearer may do `D` in the tenant that the path names.
+pub(crate) struct InTenant<D> {
+    pub(crate) tenant: TenantId,
+    deed: PhantomData<D>,
+}
+
+/// The id that a path ends with. A malformed one is one of nothing: 404.
+pub(crate) struct Named<K>(pub(crate) Id<K>);
+
+impl<K: Kind, S: Send + Sync> FromRequestParts<S> for Named<K> {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let parameters = RawPathParams::from_request_parts(parts, state).await;
+        let parameters = parameters.map_err(|_| problem::not_found())?;
+        let last = parameters
+            .iter()
+            .last()
+            .and_then(|(_, text)| text.parse().ok());
+        last.map(Self).ok_or_else(problem::not_found)
+    }
+}
+
+#[derive(Deserialize)]
+struct TenantPath {
+    tenant: String,
+}
+
+impl<D: Deed> FromRequestParts<Api> for Platform<D> {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, api: &Api) -> Result<Self, Problem> {
+        let access = access(parts, api)?;
+        if access.reach != Reach::Platform {
+            return Err(problem::not_found());
+        }
+        allow::<D>(&access)?;
+        Ok(Self(PhantomData))
+    }
+}
+
+impl<D: Deed> FromRequestParts<Api> for InTenant<D> {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, api: &Api) -> Result<Self, Problem> {
+        let access = access(parts, api)?;
+        let path = Path::<TenantPath>::from_request_parts(parts, api).await;
+        let Path(TenantPath { tenant: named }) = path.map_err(|_| problem::not_found())?;
+        let tenant = known(&named, api)
+            .await?
+            .filter(|tenant| access.reach.covers(*tenant));
+        let tenant = tenant.ok_or_else(problem::not_found)?;
+        allow::<D>(&access)?;
+        Ok(Self {
+            tenant,
+            deed: PhantomData,
+        })
+    }
+}
+
+fn allow<D: Deed>(access: &Access) -> Result<(), Problem> {
+    if access.allows(D::SCOPE) {
+        return Ok(());
+    }
+    let detail = format!("the API key lacks the scope {}", D::SCOPE.as_str());
+    Err(Problem::new(
+        StatusCode::FORBIDDEN,
+        "forbidden",
+        "Not allowed",
+        detail,
+    ))
+}
+
+fn access(parts: &Parts, api: &Api) -> Result<std::sync::Arc<Access>, Problem> {
+    if !api.access.is_loaded() {
+        return Err(problem::unavailable(
+            "the keys are not loaded yet: try again",
+        ));
+    }
+    let unauthorized = |detail| {
+        Problem::new(
+            StatusCode::UNAUTHORIZED,
+            "unauthorized",
+            "Not authorized",
+            detail,
+        )
+    };
+    let bearer = parts
+        .headers
+        .get(header::AUTHORIZATION)
+        .and_then(|value| value.to_str().ok())
+        .and_then(|value| value.split_once(' '))
+        .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"))
+        .map(|(_, key)| key.trim())
+        .ok_or_else(|| unauthorized("send the header Authorization: Bearer phk_…"))?;
+    let access = api.access.current().authenticate(bearer);
+    access.ok_or_else(|| unauthorized("the API key is not known, or was revoked"))
+}
+
+/// The tenant of this id or external id. One that the snapshot does not know may have just been
+/// made by another console: the record is asked.
+async fn known(named: &str, api: &Api) -> Result<Option<TenantId>, Problem> {
+    let look_up = |directory: &store::AccessDirectory| {
+        let by_id = named.parse().ok().filter(|id| directory.has_tenant(*id));
+        by_id.or_else(|| directory.tenant_by_external_id(named))
+    };
+    if let Some(tenant) = look_up(&api.access.current()) {
+        return Ok(Some(tenant));
+    }
+    let refreshed = api
+        .access
+        .refresh()
+        .await
+        .map_err(|error| problem::of_store(&error))?;
+    Ok(look_up(&refreshed))
+}

@@ -1,0 +1,122 @@
+//! The routes, and the document that describes them.
+
+use std::sync::Arc;
+
+use axum::http::{StatusCode, header};
+use axum::response::IntoResponse;
+use axum::routing::get;
+use axum::{Json, Router};
+use broker::Publisher;
+use domain::address::AddressPolicy;
+use domain::shard::Shards;
+use ipnet::IpNet;
+use service::problem::Problem;
+use store::{AccessDirectory, Live, Store};
+use utoipa::OpenApi;
+use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use crate::resources::{
+    api_keys, dead_letters, deliveries, egress_ips, endpoints, event_types, events, tenants,
+};
+
+/// What every request is served with.
+#[derive(Clone)]
+pub(crate) struct Api {
+    pub(crate) store: Store,
+    pub(crate) access: Live<AccessDirectory>,
+    pub(crate) publisher: Publisher,
+    pub(crate) shards: Shards,
+    pub(crate) addresses: Arc<AddressPolicy>,
+    pub(crate) egress_ips: Arc<[IpNet]>,
+}
+
+#[derive(OpenApi)]
+#[openapi(
+    info(
+        title = "Posthaste management API",
+        description = "Tenants, endpoints, events, deliveries and what became of them.\n\n\
+            Every error is a problem (RFC 9457) that says what to do. Lists answer \
+            `{data, next_cursor}`; pass `next_cursor` as `cursor` for the next page. Unknown \
+            members of a body are refused by name.",
+        license(name = "Apache-2.0", identifier = "Apache-2.0"),
+    ),
+    security(("key" = [])),
+    modifiers(&Keys),
+)]
+struct Described;
+
+struct Keys;
+
+impl utoipa::Modify for Keys {
+    fn modify(&self, document: &mut utoipa::openapi::OpenApi) {
+        let bearer = HttpBuilder::new()
+            .scheme(HttpAuthScheme::Bearer)
+            .description(Some("An API key: `phk_…`"))
+            .build();
+        let components = document.components.get_or_insert_default();
+        components.add_security_scheme("key", SecurityScheme::Http(bearer));
+    }
+}
+
+fn routes() -> OpenApiRouter<Api> {
+    OpenApiRouter::with_openapi(Described::openapi())
+        .routes(routes!(tenants::list, tenants::create))
+        .routes(routes!(tenants::get, tenants::delete))
+        .routes(routes!(endpoints::list, endpoints::create))
+        .routes(routes!(
+            endpoints::get,
+            endpoints::update,
+            endpoints::delete
+        ))
+        .routes(routes!(endpoints::rotate_secret))
+        .routes(routes!(endpoints::pause))
+        .routes(routes!(endpoints::resume))
+        .routes(routes!(event_types::list))
+        .routes(routes!(
+            event_types::get,
+            event_types::put,
+            event_types::archive
+        ))
+        .routes(routes!(events::list))
+        .routes(routes!(events::get))
+        .routes(routes!(events::payload))
+        .routes(routes!(deliveries::list))
+        .routes(routes!(deliveries::get))
+        .routes(routes!(deliveries::replay))
+        .routes(routes!(dead_letters::list))
+        .routes(routes!(dead_letters::get, dead_letters::discard))
+        .routes(routes!(api_keys::list, api_keys::create))
+        .routes(routes!(api_keys::revoke))
+        .routes(routes!(egress_ips::list))
+}
+
+/// The description of the API, OpenAPI 3.1.
+#[must_use]
+pub fn openapi() -> utoipa::openapi::OpenApi {
+    routes().split_for_parts().1
+}
+
+/// Everything that is served.
+pub(crate) fn router(api: Api) -> Router {
+    let (router, document) = routes().split_for_parts();
+    router
+        .route("/openapi.json", get(async move || Json(document)))
+        .route("/", get(entrance))
+        .fallback(async || {
+            let detail = "there is nothing at this path: see /openapi.json";
+            Problem::new(StatusCode::NOT_FOUND, "not-found", "Not found", detail)
+        })
+        .method_not_allowed_fallback(async || {
+            let detail = "this path has other methods: see /openapi.json";
+            let status = StatusCode::METHOD_NOT_ALLOWED;
+            Problem::new(status, "method-not-allowed", "Method not allowed", detail)
+        })
+        .with_state(api)
+}
+
+async fn entrance() -> impl IntoResponse {
+    let text = "Posthaste: the management API is described at /openapi.json\n";
+    ([(header::CONTENT_TYPE, "text/plain; charset=utf-8")], text)
+}

@@ -1,0 +1,140 @@
+//! API keys, for those who have the whole platform.
+
+use axum::extract::State;
+use axum::http::StatusCode;
+use domain::id::{self, TenantId};
+use serde::{Deserialize, Serialize};
+use service::problem::Problem;
+use store::api_keys::{ApiKey, NewApiKey, Reach, Scope};
+use utoipa::ToSchema;
+
+use super::text;
+use crate::access::{Manage, Named, Platform, Read};
+use crate::api::Api;
+use crate::body::{Body, Created};
+use crate::page::{Listed, Paging};
+use crate::problem;
+
+/// An API key, its text apart.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Key {
+    id: String,
+    name: String,
+    /// The one tenant that it is good for; null for the whole platform.
+    tenant: Option<String>,
+    /// `publish`, `read`, `manage`.
+    scopes: Vec<&'static str>,
+    /// Its first characters, to recognise it by.
+    hint: String,
+    created_at: String,
+    revoked_at: Option<String>,
+}
+
+/// A new API key with its text, shown this once.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Made {
+    #[serde(flatten)]
+    made: Key,
+    #[schema(example = "phk_…")]
+    key: String,
+}
+
+/// An API key to be made.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ToCreate {
+    name: String,
+    /// `publish`, `read`, `manage`; at least one.
+    #[schema(example = json!(["publish"]))]
+    scopes: Vec<String>,
+    /// The one tenant that it is good for (`ten_…`); the whole platform, if left out.
+    tenant: Option<String>,
+}
+
+impl From<ApiKey> for Key {
+    fn from(key: ApiKey) -> Self {
+        let tenant = match key.reach {
+            Reach::Platform => None,
+            Reach::Tenant(tenant) => Some(tenant.to_string()),
+        };
+        Self {
+            id: key.id.to_string(),
+            name: key.name,
+            tenant,
+            scopes: key.scopes.iter().map(|scope| scope.as_str()).collect(),
+            hint: key.hint,
+            created_at: text::instant(key.created_at),
+            revoked_at: key.revoked_at.map(text::instant),
+        }
+    }
+}
+
+/// List API keys, revoked ones too, the newest first
+#[utoipa::path(get, path = "/v1/api-keys", tag = "API keys",
+    params(("limit" = Option<u16>, Query), ("cursor" = Option<String>, Query)),
+    responses((status = 200, body = Listed<Key>)))]
+pub(crate) async fn list(
+    _: Platform<Read>,
+    State(api): State<Api>,
+    paging: Paging,
+) -> Result<Listed<Key>, Problem> {
+    let page = api.store.api_keys(paging.request).await;
+    Ok(paging.listed(page.map_err(|error| problem::of_store(&error))?, Key::from))
+}
+
+/// Create an API key; its text is in this answer and in no other
+#[utoipa::path(post, path = "/v1/api-keys", tag = "API keys", request_body = ToCreate,
+    responses((status = 201, body = Made), (status = 422)))]
+pub(crate) async fn create(
+    _: Platform<Manage>,
+    State(api): State<Api>,
+    Body(new): Body<ToCreate>,
+) -> Result<Created<Made>, Problem> {
+    text::name("#/name", &new.name)?;
+    let unknown = || problem::invalid("#/scopes", "at least one of publish, read and manage");
+    let scopes = new
+        .scopes
+        .iter()
+        .map(|name| Scope::from_name(name).ok_or_else(unknown));
+    let mut scopes = scopes.collect::<Result<Vec<_>, _>>()?;
+    scopes.sort_unstable();
+    scopes.dedup();
+    if scopes.is_empty() {
+        return Err(unknown());
+    }
+    let tenant = new
+        .tenant
+        .as_deref()
+        .map(str::parse::<TenantId>)
+        .transpose();
+    let tenant = tenant.map_err(|error| problem::invalid("#/tenant", error))?;
+    let reach = tenant.map_or(Reach::Platform, Reach::Tenant);
+    let new = NewApiKey {
+        name: new.name,
+        reach,
+        scopes,
+    };
+    let made = api.store.create_api_key(&new).await;
+    let (made, key) = made.map_err(|error| problem::of_store(&error))?;
+    let location = format!("/v1/api-keys/{}", made.id);
+    let body = Made {
+        made: made.into(),
+        key: key.expose().to_owned(),
+    };
+    Ok(Created { location, body })
+}
+
+/// Revoke an API key
+#[utoipa::path(delete, path = "/v1/api-keys/{key}", tag = "API keys",
+    params(("key" = String, Path)), responses((status = 204), (status = 404)))]
+pub(crate) async fn revoke(
+    _: Platform<Manage>,
+    State(api): State<Api>,
+    Named(key): Named<id::ApiKey>,
+) -> Result<StatusCode, Problem> {
+    api.store
+        .revoke_api_key(key)
+        .await
+        .map_err(|error| problem::of_store(&error))?;
+    Ok(StatusCode::NO_CONTENT)
+}

@@ -1,0 +1,215 @@
+//! Endpoints: where a tenant's events go.
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::{StatusCode, header};
+use axum::response::IntoResponse;
+use domain::id::{self, EndpointId};
+use serde::Serialize;
+use service::problem::Problem;
+use signature::Secret;
+use store::endpoints::{EndpointRecord, Precondition, Switch};
+use utoipa::ToSchema;
+
+use crate::access::{InTenant, Manage, Named, Read};
+use crate::api::Api;
+use crate::body::{Body, Created};
+use crate::etag::{self, IfMatch};
+use crate::page::{Listed, Paging};
+use crate::problem;
+
+mod settings;
+mod view;
+
+use settings::{Changes, ToCreate};
+use view::Endpoint;
+
+/// A secret, shown this once.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Shown {
+    #[schema(example = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw")]
+    secret: String,
+}
+
+/// An endpoint and its first secret, shown this once.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Registered {
+    #[serde(flatten)]
+    endpoint: Endpoint,
+    #[schema(example = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw")]
+    secret: String,
+}
+
+fn tagged(endpoint: EndpointRecord) -> impl IntoResponse + use<> {
+    let tag = etag::of(endpoint.version);
+    ([(header::ETAG, tag)], Json(Endpoint::from(endpoint)))
+}
+
+/// List a tenant's endpoints, the newest first
+#[utoipa::path(get, path = "/v1/tenants/{tenant}/endpoints", tag = "endpoints",
+    params(("tenant" = String, Path), ("limit" = Option<u16>, Query), ("cursor" = Option<String>, Query)),
+    responses((status = 200, body = Listed<Endpoint>)))]
+pub(crate) async fn list(
+    at: InTenant<Read>,
+    State(api): State<Api>,
+    paging: Paging,
+) -> Result<Listed<Endpoint>, Problem> {
+    let page = api.store.endpoints(at.tenant, paging.request).await;
+    Ok(paging.listed(
+        page.map_err(|error| problem::of_store(&error))?,
+        Endpoint::from,
+    ))
+}
+
+/// Register an endpoint
+///
+/// Its secret is in this answer and in no other.
+#[utoipa::path(post, path = "/v1/tenants/{tenant}/endpoints", tag = "endpoints",
+    params(("tenant" = String, Path)), request_body = ToCreate,
+    responses((status = 201, body = Registered), (status = 422, description = "a value can't be used, such as a URL inside a private network")))]
+pub(crate) async fn create(
+    at: InTenant<Manage>,
+    State(api): State<Api>,
+    Body(new): Body<ToCreate>,
+) -> Result<impl IntoResponse, Problem> {
+    let (settings, secret) = new.judged(&api.addresses)?;
+    let secret = secret.map_or_else(drawn, Ok)?;
+    let made = api
+        .store
+        .create_endpoint(at.tenant, &settings, &secret)
+        .await;
+    let made = made.map_err(|error| problem::of_store(&error))?;
+    let tag = etag::of(made.version);
+    let location = format!("/v1/tenants/{}/endpoints/{}", at.tenant, made.id);
+    let body = Registered {
+        endpoint: made.into(),
+        secret: secret.expose(),
+    };
+    Ok(([(header::ETAG, tag)], Created { location, body }))
+}
+
+/// Get an endpoint
+#[utoipa::path(get, path = "/v1/tenants/{tenant}/endpoints/{endpoint}", tag = "endpoints",
+    params(("tenant" = String, Path), ("endpoint" = String, Path)),
+    responses((status = 200, body = Endpoint), (status = 404)))]
+pub(crate) async fn get(
+    at: InTenant<Read>,
+    State(api): State<Api>,
+    Named(endpoint): Named<id::Endpoint>,
+) -> Result<impl IntoResponse, Problem> {
+    let found = api.store.endpoint(at.tenant, endpoint).await;
+    Ok(tagged(found.map_err(|error| problem::of_store(&error))?))
+}
+
+/// Change an endpoint: the members given, and no others
+#[utoipa::path(patch, path = "/v1/tenants/{tenant}/endpoints/{endpoint}", tag = "endpoints",
+    params(("tenant" = String, Path), ("endpoint" = String, Path), ("if-match" = String, Header, description = "the ETag of what you have seen")),
+    request_body = Changes,
+    responses((status = 200, body = Endpoint), (status = 404), (status = 412, description = "it has changed since"), (status = 428, description = "without If-Match")))]
+pub(crate) async fn update(
+    at: InTenant<Manage>,
+    State(api): State<Api>,
+    Named(endpoint): Named<id::Endpoint>,
+    IfMatch(precondition): IfMatch,
+    Body(changes): Body<Changes>,
+) -> Result<impl IntoResponse, Problem> {
+    let of_store = |error| problem::of_store(&error);
+    let seen = api
+        .store
+        .endpoint(at.tenant, endpoint)
+        .await
+        .map_err(of_store)?;
+    // What is not given stays as it was read here: a change in between must not be undone.
+    let precondition = match precondition {
+        Precondition::Any => Precondition::Version(seen.version),
+        given @ Precondition::Version(_) => given,
+    };
+    let settings = changes.applied(seen.settings, &api.addresses)?;
+    let store = &api.store;
+    let changed = store
+        .update_endpoint(at.tenant, endpoint, precondition, &settings)
+        .await;
+    Ok(tagged(changed.map_err(of_store)?))
+}
+
+/// Delete an endpoint; what was under way to it is cancelled
+#[utoipa::path(delete, path = "/v1/tenants/{tenant}/endpoints/{endpoint}", tag = "endpoints",
+    params(("tenant" = String, Path), ("endpoint" = String, Path)),
+    responses((status = 204), (status = 404)))]
+pub(crate) async fn delete(
+    at: InTenant<Manage>,
+    State(api): State<Api>,
+    Named(endpoint): Named<id::Endpoint>,
+) -> Result<StatusCode, Problem> {
+    let deleted = api
+        .store
+        .delete_endpoint(at.tenant, endpoint, Precondition::Any)
+        .await;
+    deleted.map_err(|error| problem::of_store(&error))?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Give an endpoint a new secret, shown this once; the old one signs beside it for 24 hours
+#[utoipa::path(post, path = "/v1/tenants/{tenant}/endpoints/{endpoint}/rotate-secret", tag = "endpoints",
+    params(("tenant" = String, Path), ("endpoint" = String, Path)),
+    responses((status = 200, body = Shown), (status = 404), (status = 409, description = "too many secrets are still live")))]
+pub(crate) async fn rotate_secret(
+    at: InTenant<Manage>,
+    State(api): State<Api>,
+    Named(endpoint): Named<id::Endpoint>,
+) -> Result<Json<Shown>, Problem> {
+    let secret = drawn()?;
+    let rotated = api
+        .store
+        .rotate_secret(at.tenant, endpoint, Precondition::Any, &secret)
+        .await;
+    rotated.map_err(|error| problem::of_store(&error))?;
+    Ok(Json(Shown {
+        secret: secret.expose(),
+    }))
+}
+
+/// Pause an endpoint: its deliveries are held
+#[utoipa::path(post, path = "/v1/tenants/{tenant}/endpoints/{endpoint}/pause", tag = "endpoints",
+    params(("tenant" = String, Path), ("endpoint" = String, Path)),
+    responses((status = 200, body = Endpoint), (status = 404)))]
+pub(crate) async fn pause(
+    at: InTenant<Manage>,
+    State(api): State<Api>,
+    Named(endpoint): Named<id::Endpoint>,
+) -> Result<impl IntoResponse, Problem> {
+    switch(&api, &at, endpoint, Switch::Pause).await
+}
+
+/// Resume an endpoint that was paused or disabled: what was held is delivered, the oldest first
+#[utoipa::path(post, path = "/v1/tenants/{tenant}/endpoints/{endpoint}/resume", tag = "endpoints",
+    params(("tenant" = String, Path), ("endpoint" = String, Path)),
+    responses((status = 200, body = Endpoint), (status = 404)))]
+pub(crate) async fn resume(
+    at: InTenant<Manage>,
+    State(api): State<Api>,
+    Named(endpoint): Named<id::Endpoint>,
+) -> Result<impl IntoResponse, Problem> {
+    switch(&api, &at, endpoint, Switch::Enable).await
+}
+
+async fn switch(
+    api: &Api,
+    at: &InTenant<Manage>,
+    endpoint: EndpointId,
+    switch: Switch<'_>,
+) -> Result<impl IntoResponse + use<>, Problem> {
+    let switched = api
+        .store
+        .switch_endpoint(at.tenant, endpoint, Precondition::Any, switch)
+        .await;
+    Ok(tagged(switched.map_err(|error| problem::of_store(&error))?))
+}
+
+/// 32 random bytes, as Standard Webhooks asks.
+fn drawn() -> Result<Secret, Problem> {
+    let mut bytes = vec![0; 32];
+    let drawn = getrandom::fill(&mut bytes).is_ok();
+    let secret = Secret::from_bytes(bytes).ok().filter(|_| drawn);
+    secret.ok_or_else(|| problem::unavailable("the machine has no random numbers: try again"))
+}

@@ -1,0 +1,175 @@
+//! What an endpoint's owner sets, judged.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use domain::address::AddressPolicy;
+use domain::endpoint::BodyFormat;
+use domain::endpoint_url;
+use domain::event::Channel;
+use domain::event_type::EventTypePattern;
+use domain::limits;
+use domain::retry::RetryPolicy;
+use serde::Deserialize;
+use service::problem::Problem;
+use signature::Secret;
+use store::endpoints::Settings;
+use url::Url;
+use utoipa::ToSchema;
+
+use crate::problem::invalid;
+use crate::resources::{own_headers, text};
+
+/// An endpoint to be registered.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ToCreate {
+    /// Where events are posted: https, and not inside.
+    #[schema(example = "https://example.com/webhooks")]
+    url: String,
+    /// Event types or patterns; every type, if left out.
+    #[schema(example = json!(["shipment.created", "user.*"]))]
+    event_types: Option<Vec<String>>,
+    /// Only events that carry one of these.
+    #[serde(default)]
+    channels: Vec<String>,
+    #[serde(default)]
+    description: String,
+    /// Headers of its own, such as `authorization`. Values are kept encrypted and never shown.
+    #[serde(default)]
+    headers: BTreeMap<String, String>,
+    /// `guide` (the default), `standard` or `cloudevents`.
+    format: Option<String>,
+    /// The deadline of an attempt, 1 to 30 seconds; 15, if left out.
+    timeout_s: Option<u64>,
+    /// The waits between attempts, in seconds; the platform's schedule, if left out.
+    #[schema(example = json!([5, 30, 120, 600]))]
+    retry_waits_s: Option<Vec<u64>>,
+    /// A secret that exists already (`whsec_…`); a new one is drawn, if left out.
+    secret: Option<String>,
+}
+
+/// What to change of an endpoint.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Changes {
+    url: Option<String>,
+    event_types: Option<Vec<String>>,
+    channels: Option<Vec<String>>,
+    description: Option<String>,
+    /// All headers of its own, in the place of those before.
+    headers: Option<BTreeMap<String, String>>,
+    format: Option<String>,
+    timeout_s: Option<u64>,
+    retry_waits_s: Option<Vec<u64>>,
+}
+
+impl ToCreate {
+    /// The settings and the owner's own secret, if there is one.
+    pub(super) fn judged(
+        self,
+        addresses: &AddressPolicy,
+    ) -> Result<(Settings, Option<Secret>), Problem> {
+        text::description("#/description", &self.description)?;
+        let everything = || vec!["*".to_owned()];
+        let settings = Settings {
+            url: url(&self.url, addresses)?,
+            description: self.description,
+            event_types: patterns(&self.event_types.unwrap_or_else(everything))?,
+            channels: channels(&self.channels)?,
+            format: self
+                .format
+                .as_deref()
+                .map_or(Ok(BodyFormat::Guide), format)?,
+            headers: own_headers::judged(self.headers)?,
+            timeout: self
+                .timeout_s
+                .map_or(Ok(limits::ATTEMPT_TIMEOUT), timeout)?,
+            retry: self.retry_waits_s.map(retry).transpose()?,
+        };
+        let secret = self.secret.as_deref().map(Secret::parse).transpose();
+        Ok((
+            settings,
+            secret.map_err(|error| invalid("#/secret", error))?,
+        ))
+    }
+}
+
+impl Changes {
+    /// The settings with the changes made.
+    pub(super) fn applied(
+        self,
+        seen: Settings,
+        addresses: &AddressPolicy,
+    ) -> Result<Settings, Problem> {
+        if let Some(description) = &self.description {
+            text::description("#/description", description)?;
+        }
+        let text = |given: Option<String>, seen| given.unwrap_or(seen);
+        Ok(Settings {
+            url: self
+                .url
+                .map_or(Ok(seen.url), |given| url(&given, addresses))?,
+            description: text(self.description, seen.description),
+            event_types: self
+                .event_types
+                .map_or(Ok(seen.event_types), |given| patterns(&given))?,
+            channels: self
+                .channels
+                .map_or(Ok(seen.channels), |given| channels(&given))?,
+            format: self
+                .format
+                .map_or(Ok(seen.format), |given| format(&given))?,
+            headers: self.headers.map_or(Ok(seen.headers), own_headers::judged)?,
+            timeout: self.timeout_s.map_or(Ok(seen.timeout), timeout)?,
+            retry: self.retry_waits_s.map(retry).transpose()?.or(seen.retry),
+        })
+    }
+}
+
+fn url(given: &str, addresses: &AddressPolicy) -> Result<Url, Problem> {
+    endpoint_url::parse(given, addresses).map_err(|error| invalid("#/url", error))
+}
+
+fn patterns(given: &[String]) -> Result<Vec<EventTypePattern>, Problem> {
+    if !(1..=limits::PATTERNS).contains(&given.len()) {
+        let detail = format!("1 to {} event types or patterns", limits::PATTERNS);
+        return Err(invalid("#/event_types", detail));
+    }
+    let parsed = given.iter().enumerate().map(|(number, text)| {
+        text.parse()
+            .map_err(|error| invalid(format!("#/event_types/{number}"), error))
+    });
+    parsed.collect()
+}
+
+fn channels(given: &[String]) -> Result<Vec<Channel>, Problem> {
+    if given.len() > limits::CHANNELS {
+        return Err(invalid(
+            "#/channels",
+            format!("at most {} channels", limits::CHANNELS),
+        ));
+    }
+    let parsed = given.iter().enumerate().map(|(number, text)| {
+        text.parse()
+            .map_err(|error| invalid(format!("#/channels/{number}"), error))
+    });
+    parsed.collect()
+}
+
+fn format(given: &str) -> Result<BodyFormat, Problem> {
+    BodyFormat::from_name(given)
+        .ok_or_else(|| invalid("#/format", "guide, standard or cloudevents"))
+}
+
+fn timeout(seconds: u64) -> Result<Duration, Problem> {
+    let timeout = Duration::from_secs(seconds);
+    if (limits::ATTEMPT_TIMEOUT_MIN..=limits::ATTEMPT_TIMEOUT_MAX).contains(&timeout) {
+        return Ok(timeout);
+    }
+    Err(invalid("#/timeout_s", "1 to 30 seconds"))
+}
+
+fn retry(waits: Vec<u64>) -> Result<RetryPolicy, Problem> {
+    RetryPolicy::try_from(waits).map_err(|error| invalid("#/retry_waits_s", error))
+}

@@ -1,0 +1,125 @@
+//! The catalogue of event types. Publishing doesn't depend on it.
+
+use axum::Json;
+use axum::extract::{Path, State};
+use axum::http::StatusCode;
+use domain::event_type::EventType;
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+use service::problem::Problem;
+use store::event_types::CatalogueEntry;
+use utoipa::ToSchema;
+
+use super::text;
+use crate::access::{Manage, Platform, Read};
+use crate::api::Api;
+use crate::body::Body;
+use crate::problem;
+
+/// An event type.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Entry {
+    #[schema(example = "shipment.created")]
+    name: String,
+    description: String,
+    /// A payload, as text.
+    example: String,
+    archived: bool,
+}
+
+impl From<CatalogueEntry> for Entry {
+    fn from(entry: CatalogueEntry) -> Self {
+        Self {
+            name: entry.name.to_string(),
+            description: entry.description,
+            example: entry.example,
+            archived: entry.archived_at.is_some(),
+        }
+    }
+}
+
+/// The whole catalogue.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Catalogue {
+    data: Vec<Entry>,
+}
+
+/// What an event type is.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ToPut {
+    description: String,
+    /// A payload: any JSON.
+    #[schema(value_type = Object)]
+    example: Box<RawValue>,
+}
+
+fn name(text: &str) -> Result<EventType, Problem> {
+    text.parse().map_err(|_| problem::not_found())
+}
+
+/// List event types
+#[utoipa::path(get, path = "/v1/event-types", tag = "event types",
+    responses((status = 200, body = Catalogue)))]
+pub(crate) async fn list(
+    _: Platform<Read>,
+    State(api): State<Api>,
+) -> Result<Json<Catalogue>, Problem> {
+    let found = api
+        .store
+        .event_types()
+        .await
+        .map_err(|error| problem::of_store(&error))?;
+    Ok(Json(Catalogue {
+        data: found.into_iter().map(Entry::from).collect(),
+    }))
+}
+
+/// Get an event type
+#[utoipa::path(get, path = "/v1/event-types/{name}", tag = "event types",
+    params(("name" = String, Path)), responses((status = 200, body = Entry), (status = 404)))]
+pub(crate) async fn get(
+    _: Platform<Read>,
+    State(api): State<Api>,
+    Path(event_type): Path<String>,
+) -> Result<Json<Entry>, Problem> {
+    let found = api.store.event_type(&name(&event_type)?).await;
+    Ok(Json(
+        found.map_err(|error| problem::of_store(&error))?.into(),
+    ))
+}
+
+/// Create or change an event type
+#[utoipa::path(put, path = "/v1/event-types/{name}", tag = "event types",
+    params(("name" = String, Path)), request_body = ToPut,
+    responses((status = 200, body = Entry), (status = 422)))]
+pub(crate) async fn put(
+    _: Platform<Manage>,
+    State(api): State<Api>,
+    Path(event_type): Path<String>,
+    Body(entry): Body<ToPut>,
+) -> Result<Json<Entry>, Problem> {
+    text::description("#/description", &entry.description)?;
+    let event_type: EventType = event_type
+        .parse()
+        .map_err(|error| problem::invalid("path:name", error))?;
+    let (description, example) = (&entry.description, entry.example.get());
+    let put = api
+        .store
+        .put_event_type(&event_type, description, example)
+        .await;
+    Ok(Json(put.map_err(|error| problem::of_store(&error))?.into()))
+}
+
+/// Archive an event type: it is no longer offered
+#[utoipa::path(delete, path = "/v1/event-types/{name}", tag = "event types",
+    params(("name" = String, Path)), responses((status = 204), (status = 404)))]
+pub(crate) async fn archive(
+    _: Platform<Manage>,
+    State(api): State<Api>,
+    Path(event_type): Path<String>,
+) -> Result<StatusCode, Problem> {
+    let archived = api.store.archive_event_type(&name(&event_type)?).await;
+    archived.map_err(|error| problem::of_store(&error))?;
+    Ok(StatusCode::NO_CONTENT)
+}

@@ -1,0 +1,16 @@
+//! The resources, one a file: what they look like, and what may be done to them.
+
+pub(crate) mod api_keys;
+pub(crate) mod dead_letters;
+pub(crate) mod deliveries;
+pub(crate) mod egress_ips;
+pub(crate) mod endpoints;
+pub(crate) mod event_types;
+pub(crate) mod events;
+pub(crate) mod tenants;
+
+mod own_headers;
+mod text;
+
+#[cfg(test)]
+mod tests;

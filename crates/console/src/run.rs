@@ -1,0 +1,76 @@
+//! The role's life: from its parts to the last answer.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use broker::Broker;
+use domain::address::AddressPolicy;
+use domain::shard::Shards;
+use service::{Health, Lifecycle, Readiness, server};
+use store::{AccessDirectory, Live, Store};
+use tokio::net::TcpListener;
+
+use crate::api::{Api, router};
+use crate::config::Config;
+use crate::release::Release;
+
+/// How often readiness is looked at.
+const LOOK: Duration = Duration::from_millis(500);
+
+/// What the console works with.
+#[derive(Debug)]
+pub struct Parts {
+    /// Where replays and released deliveries go.
+    pub broker: Broker,
+    /// The record.
+    pub store: Store,
+    /// The API keys and tenants.
+    pub access: Live<AccessDirectory>,
+    /// How many queues each lane has.
+    pub shards: Shards,
+    /// Where requests come in.
+    pub listener: TcpListener,
+    /// Where endpoints may be; the same rule as the dispatchers'.
+    pub addresses: AddressPolicy,
+}
+
+/// Serves until `life` is to stop and the requests under way are answered.
+///
+/// A broker or a Postgres that is away is waited for: the role is ready while it has a snapshot of
+/// the keys.
+pub async fn run(config: Config, parts: Parts, life: Lifecycle, health: Health) {
+    let latch = health.latch("console");
+    let publisher = parts.broker.publisher("console");
+    let release = Release {
+        store: parts.store.clone(),
+        publisher: publisher.clone(),
+        shards: parts.shards,
+        rate: config.release_rate,
+    };
+    let access = parts.access.clone();
+    let api = Api {
+        store: parts.store,
+        access: parts.access,
+        publisher,
+        shards: parts.shards,
+        addresses: Arc::new(parts.addresses),
+        egress_ips: config.egress_ips.into(),
+    };
+    let watch = async {
+        let mut look = tokio::time::interval(LOOK);
+        while life.stop().run_until_cancelled(look.tick()).await.is_some() {
+            let ready = access.is_loaded();
+            latch.set(if ready {
+                Readiness::Ready
+            } else {
+                Readiness::NotReady
+            });
+        }
+        latch.set(Readiness::NotReady);
+    };
+    tokio::join!(
+        server::serve(parts.listener, router(api), life.clone()),
+        release.run(life.stop().clone()),
+        watch,
+    );
+}

@@ -1,0 +1,69 @@
+//! The command line: an enum of commands and one match.
+
+use clap::{Parser, Subcommand};
+use service::telemetry::{Telemetry, TelemetryConfig};
+
+use crate::cmd::{endpoints, keys, listen, migrate, publish, topology};
+use crate::{demo, roles, up};
+
+/// Delivers webhooks: publish an event, and every endpoint that subscribed to it gets it, signed,
+/// at least once, retried with exponential backoff.
+#[derive(Debug, Parser)]
+#[command(name = "posthaste", version, max_term_width = 100)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    command: Command,
+    #[command(flatten)]
+    telemetry: TelemetryConfig,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Demo(demo::Demo),
+    Up(Box<up::Up>),
+    Ingest(Box<roles::Ingest>),
+    Fanout(Box<roles::Fanout>),
+    Dispatcher(Box<roles::Dispatcher>),
+    Recorder(Box<roles::Recorder>),
+    Console(Box<roles::Console>),
+    Migrate(migrate::Migrate),
+    Topology(topology::TopologyCommand),
+    Keys(keys::Keys),
+    Listen(listen::Listen),
+    Publish(publish::Publish),
+    Endpoints(endpoints::Endpoints),
+}
+
+impl Cli {
+    /// Runs the command.
+    pub(crate) async fn run(self) -> anyhow::Result<()> {
+        let started = |role| Telemetry::start(&self.telemetry, role);
+        match self.command {
+            Command::Up(up) => Box::pin(up::run(*up, started("up")?)).await,
+            Command::Ingest(role) => role.run(started("ingest")?).await,
+            Command::Fanout(role) => role.run(started("fanout")?).await,
+            Command::Dispatcher(role) => Box::pin(role.run(started("dispatcher")?)).await,
+            Command::Recorder(role) => role.run(started("recorder")?).await,
+            Command::Console(role) => role.run(started("console")?).await,
+            Command::Demo(demo) => Box::pin(demo::run(demo, self.telemetry)).await,
+            Command::Migrate(migrate) => migrate::run(migrate).await,
+            Command::Topology(command) => topology::run(command).await,
+            Command::Keys(keys) => keys::run(keys).await,
+            Command::Listen(listen) => listen::run(listen).await,
+            Command::Publish(publish) => publish::run(publish).await,
+            Command::Endpoints(endpoints) => endpoints::run(endpoints).await,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_sound() {
+        Cli::command().debug_assert();
+    }
+}

@@ -1,0 +1,8 @@
+//! The commands for people, one a file.
+
+pub(crate) mod endpoints;
+pub(crate) mod keys;
+pub(crate) mod listen;
+pub(crate) mod migrate;
+pub(crate) mod publish;
+pub(crate) mod topology;

@@ -1,0 +1,301 @@
+//! `posthaste up`: every role in one process, with private servers unless told where to find some.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context;
+use clap::Args;
+use sandbox::{Options, Place, Progress, Servers};
+use secrecy::{ExposeSecret, SecretString};
+use service::telemetry::Telemetry;
+use service::{Health, Lifecycle, ops};
+use store::Keyring;
+use store::api_keys::{NewApiKey, Reach, Scope};
+
+use crate::connections::{BrokerArgs, ShardsArg, StoreArgs};
+use crate::out;
+use crate::roles::{Surroundings, listen, until_asked};
+
+/// Run all roles in one process, with a private Postgres and RabbitMQ unless told where to find
+/// them.
+#[derive(Debug, Args)]
+pub(crate) struct Up {
+    /// RabbitMQ; a private one is started without it.
+    #[arg(
+        long,
+        env = "POSTHASTE_AMQP_URL",
+        hide_env_values = true,
+        requires = "postgres_url"
+    )]
+    amqp_url: Option<SecretString>,
+    /// Postgres; a private one is started without it.
+    #[arg(long, env = "POSTHASTE_POSTGRES_URL", hide_env_values = true, requires_all = ["amqp_url", "secret_keys"])]
+    postgres_url: Option<SecretString>,
+    /// The keys that seal endpoint secrets: `name:base64` of 32 bytes, the current one first. With
+    /// private servers they are made once and kept beside the data.
+    #[arg(long, env = "POSTHASTE_SECRET_KEYS", hide_env_values = true)]
+    secret_keys: Option<SecretString>,
+    /// Where the private servers keep their data; `/var/lib/posthaste` for root, else
+    /// `~/.local/state/posthaste`.
+    #[arg(long, env = "POSTHASTE_DATA_DIR", conflicts_with = "amqp_url")]
+    data_dir: Option<PathBuf>,
+    /// Where events are accepted.
+    #[arg(
+        long,
+        env = "POSTHASTE_INGEST_LISTEN",
+        default_value = "127.0.0.1:8080"
+    )]
+    ingest_listen: SocketAddr,
+    /// Where the management API is served.
+    #[arg(
+        long,
+        env = "POSTHASTE_CONSOLE_LISTEN",
+        default_value = "127.0.0.1:8081"
+    )]
+    console_listen: SocketAddr,
+    /// Where `/livez`, `/readyz` and `/metrics` are served.
+    #[arg(long, env = "POSTHASTE_OPS_LISTEN", default_value = "127.0.0.1:9464")]
+    ops_listen: SocketAddr,
+    /// How long what is in flight may take to finish after SIGTERM.
+    #[arg(long, env = "POSTHASTE_GRACE", default_value = "45s", value_parser = humantime::parse_duration)]
+    grace: Duration,
+    #[command(flatten)]
+    shards: ShardsArg,
+    #[command(flatten)]
+    roles: RoleArgs,
+}
+
+/// What the roles can be told.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct RoleArgs {
+    #[command(flatten)]
+    pub(crate) ingest: ingest::Config,
+    #[command(flatten)]
+    pub(crate) fanout: fanout::Config,
+    #[command(flatten)]
+    pub(crate) dispatcher: dispatcher::Config,
+    #[command(flatten)]
+    pub(crate) recorder: recorder::Config,
+    #[command(flatten)]
+    pub(crate) console: console::Config,
+}
+
+/// Where the broker and the record are, and who runs them.
+pub(crate) struct Ground {
+    pub(crate) broker: BrokerArgs,
+    pub(crate) store: StoreArgs,
+    servers: Option<Servers>,
+}
+
+impl Ground {
+    /// Private servers at `place`, with the keys that are kept there.
+    pub(crate) async fn private(
+        place: Place,
+        shards: ShardsArg,
+        tell: Arc<dyn Fn(String) + Send + Sync>,
+    ) -> anyhow::Result<Self> {
+        let options = match &place {
+            Place::Kept(directory) => Options::persistent(directory.clone()),
+            Place::Ephemeral => Options::ephemeral(),
+        };
+        let progress = Progress::new(move |step| tell(step.to_string()));
+        let servers = Servers::start(Options {
+            progress,
+            ..options
+        })
+        .await?;
+        let secret_keys = match &place {
+            Place::Kept(directory) => kept_keys(&directory.join("secret-keys"))?,
+            Place::Ephemeral => Keyring::generate("1")?,
+        };
+        let url = |url: &str| SecretString::from(url);
+        Ok(Self {
+            broker: BrokerArgs {
+                amqp_url: url(servers.amqp_url()),
+                shards,
+            },
+            store: StoreArgs {
+                postgres_url: url(servers.postgres_url()),
+                secret_keys,
+            },
+            servers: Some(servers),
+        })
+    }
+
+    /// Stops the servers, if they are ours.
+    pub(crate) async fn stop(self) -> anyhow::Result<()> {
+        if let Some(servers) = self.servers {
+            servers.stop().await?;
+        }
+        Ok(())
+    }
+}
+
+/// The keys in a file that only its owner reads, made when there is none.
+fn kept_keys(file: &Path) -> anyhow::Result<SecretString> {
+    use std::io::Write;
+    use std::os::unix::fs::OpenOptionsExt;
+    let said = || format!("the secret keys in {}", file.display());
+    if file.exists() {
+        let kept = std::fs::read_to_string(file).with_context(said)?;
+        return Ok(SecretString::from(kept.trim()));
+    }
+    let made = Keyring::generate("1")?;
+    let mut options = std::fs::File::options();
+    let opened = options.write(true).create_new(true).mode(0o600).open(file);
+    opened
+        .and_then(|mut file| file.write_all(made.expose_secret().as_bytes()))
+        .with_context(said)?;
+    Ok(made)
+}
+
+/// Every role, running.
+pub(crate) struct Running {
+    /// Where events are accepted.
+    pub(crate) ingest_url: String,
+    /// Where the management API is served.
+    pub(crate) console_url: String,
+    /// A key with every scope.
+    pub(crate) key: SecretString,
+    ground: Ground,
+    life: Lifecycle,
+    health: Health,
+    roles: tokio::task::JoinHandle<anyhow::Result<()>>,
+}
+
+impl Running {
+    /// Migrates the record, makes a key, and starts every role.
+    pub(crate) async fn start(
+        ground: Ground,
+        roles: RoleArgs,
+        ingest_listen: SocketAddr,
+        console_listen: SocketAddr,
+    ) -> anyhow::Result<Self> {
+        store::migrate(&ground.store.postgres_url)
+            .await
+            .context("the database was not migrated")?;
+        let (life, health) = (Lifecycle::new(), Health::new());
+        let surroundings = Surroundings {
+            broker: ground.broker.open("up", life.stop()).await?,
+            store: ground.store.open()?,
+            shards: ground.broker.shards.shards,
+            life: life.clone(),
+            health: health.clone(),
+        };
+        let new = NewApiKey {
+            name: "posthaste up".to_owned(),
+            reach: Reach::Platform,
+            scopes: Scope::ALL.to_vec(),
+        };
+        let (_, key) = surroundings.store.create_api_key(&new).await?;
+        let (at_ingest, at_console) = (listen(ingest_listen).await?, listen(console_listen).await?);
+        let url = |address: SocketAddr| format!("http://{address}");
+        Ok(Self {
+            ingest_url: url(at_ingest.local_addr()?),
+            console_url: url(at_console.local_addr()?),
+            key: SecretString::from(key.expose()),
+            ground,
+            life,
+            health,
+            roles: tokio::spawn(async move {
+                let at = surroundings;
+                let addresses = roles.dispatcher.addresses.clone();
+                let ((), (), dispatched, (), ()) = tokio::join!(
+                    at.clone().ingest(roles.ingest, at_ingest),
+                    at.clone().fanout(roles.fanout),
+                    at.clone().dispatcher(roles.dispatcher),
+                    at.clone().recorder(roles.recorder),
+                    at.console(roles.console, &addresses, at_console),
+                );
+                dispatched
+            }),
+        })
+    }
+
+    /// Cancelled when it stops.
+    pub(crate) fn stopping(&self) -> tokio_util::sync::CancellationToken {
+        self.life.stop().clone()
+    }
+
+    /// Runs until asked to end, then drains.
+    async fn serve(self, grace: Duration) -> anyhow::Result<()> {
+        let Self {
+            roles,
+            life,
+            ground,
+            ..
+        } = self;
+        let roles = async { roles.await.context("a role panicked")? };
+        let ended = until_asked(roles, &life, grace).await;
+        ground.stop().await?;
+        ended
+    }
+
+    /// Drains and stops.
+    pub(crate) async fn stop(self, grace: Duration) -> anyhow::Result<()> {
+        self.life.drain(grace).await;
+        match tokio::time::timeout(grace, self.roles).await {
+            Ok(roles) => roles.context("a role panicked")??,
+            Err(_) => tracing::warn!("the roles did not end within the grace"),
+        }
+        self.ground.stop().await
+    }
+}
+
+/// Runs the command.
+pub(crate) async fn run(up: Up, telemetry: Telemetry) -> anyhow::Result<()> {
+    let ground = match (up.amqp_url, up.postgres_url, up.secret_keys) {
+        (Some(amqp_url), Some(postgres_url), Some(secret_keys)) => Ground {
+            broker: BrokerArgs {
+                amqp_url,
+                shards: up.shards,
+            },
+            store: StoreArgs {
+                postgres_url,
+                secret_keys,
+            },
+            servers: None,
+        },
+        _ => {
+            let usual = up.data_dir.or_else(Place::usual);
+            let place = Place::Kept(usual.context("there is no home directory: name --data-dir")?);
+            Ground::private(place, up.shards, Arc::new(|step| tracing::info!("{step}"))).await?
+        }
+    };
+    let at_ops = listen(up.ops_listen).await?;
+    let running = Running::start(ground, up.roles, up.ingest_listen, up.console_listen).await?;
+    let (health, life) = (running.health.clone(), running.life.clone());
+    let serving = tokio::spawn(ops::serve(
+        at_ops,
+        health,
+        telemetry.registry().clone(),
+        life,
+    ));
+    introduce(&running);
+    let ended = running.serve(up.grace).await;
+    serving.await.context("the operators' port panicked")??;
+    telemetry.flush();
+    ended
+}
+
+fn introduce(running: &Running) {
+    out::line("posthaste is up. In another terminal:\n");
+    out::line(format_args!(
+        "  export POSTHASTE_KEY={}",
+        running.key.expose_secret()
+    ));
+    out::line(format_args!(
+        "  export POSTHASTE_INGEST_URL={}",
+        running.ingest_url
+    ));
+    out::line(format_args!(
+        "  export POSTHASTE_CONSOLE_URL={}",
+        running.console_url
+    ));
+    out::line(format_args!(
+        "\nThe management API: {}/openapi.json. Ctrl-C ends it.",
+        running.console_url
+    ));
+}
