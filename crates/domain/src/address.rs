@@ -1,8 +1,9 @@
 //! Which addresses a delivery may go to.
 //!
 //! Only what is globally reachable unicast is public; everything else is forbidden, with the reason.
-//! An IPv6 address that embeds an IPv4 address is judged by what it embeds, since a gateway or the
-//! kernel may deliver it there.
+//! An IPv6 address that the kernel or a NAT64 gateway delivers to the IPv4 address inside it is
+//! judged by that one; the embeddings that nobody should use any more are forbidden whatever they
+//! hold.
 //! Sources: the IANA special-purpose registries for IPv4 and IPv6 (RFC 6890 and its successors).
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -92,31 +93,33 @@ const FORBIDDEN_V4: [(Ipv4Net, Why); 19] = [
 ];
 
 /// The first row that holds an address decides; what no row holds is public only in 2000::/3.
-const FORBIDDEN_V6: [(Ipv6Net, Why); 16] = [
+const FORBIDDEN_V6: [(Ipv6Net, Why); 19] = [
     (v6([0, 0, 0, 0, 0, 0, 0, 0], 128), Why::Unspecified), // RFC 4291
     (v6([0, 0, 0, 0, 0, 0, 0, 1], 128), Why::Loopback),    // RFC 4291
-    (v6([0x0064, 0xff9b, 1, 0, 0, 0, 0, 0], 48), Why::Private), // RFC 8215
-    (v6([0x0100, 0, 0, 0, 0, 0, 0, 0], 64), Why::Reserved), // RFC 6666
-    (v6([0x2001, 0, 0, 0, 0, 0, 0, 0], 32), Why::Reserved), // RFC 4380, Teredo
+    (v6([0, 0, 0, 0, 0, 0, 0, 0], 96), Why::Reserved),     // RFC 4291, IPv4-compatible
+    (v6([0, 0, 0, 0, 0xffff, 0, 0, 0], 96), Why::Reserved), // RFC 7915, IPv4-translated
+    (v6([0x64, 0xff9b, 1, 0, 0, 0, 0, 0], 48), Why::Private), // RFC 8215
+    (v6([0x100, 0, 0, 0, 0, 0, 0, 0], 64), Why::Reserved), // RFC 6666
     (v6([0x2001, 2, 0, 0, 0, 0, 0, 0], 48), Why::Documentation), // RFC 5180
-    (v6([0x2001, 0, 0, 0, 0, 0, 0, 0], 23), Why::Reserved), // RFC 2928, ORCHID and others
+    // RFC 2928: Teredo (RFC 4380), ORCHID (RFC 4843, RFC 7343) and other protocols.
+    (v6([0x2001, 0, 0, 0, 0, 0, 0, 0], 23), Why::Reserved),
     (
-        v6([0x2001, 0x0db8, 0, 0, 0, 0, 0, 0], 32),
+        v6([0x2001, 0xdb8, 0, 0, 0, 0, 0, 0], 32),
         Why::Documentation,
     ), // RFC 3849
+    // RFC 3056, 6to4: its relay hands the packet on, to where this address does not say.
+    (v6([0x2002, 0, 0, 0, 0, 0, 0, 0], 16), Why::Reserved),
+    (v6([0x3ffe, 0, 0, 0, 0, 0, 0, 0], 16), Why::Reserved), // RFC 3701, the 6bone
     (v6([0x3fff, 0, 0, 0, 0, 0, 0, 0], 20), Why::Documentation), // RFC 9637
     (v6([0x5f00, 0, 0, 0, 0, 0, 0, 0], 16), Why::Reserved), // RFC 9602
     (
-        v6([0xfd00, 0x0ec2, 0, 0, 0, 0, 0, 0x0254], 128),
+        v6([0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x254], 128),
         Why::Metadata,
     ), // AWS
-    (
-        v6([0xfd20, 0x00ce, 0, 0, 0, 0, 0, 0x0254], 128),
-        Why::Metadata,
-    ), // Google Cloud
-    (v6([0xfc00, 0, 0, 0, 0, 0, 0, 0], 7), Why::Private),  // RFC 4193
+    (v6([0xfd20, 0xce, 0, 0, 0, 0, 0, 0x254], 128), Why::Metadata), // Google Cloud
+    (v6([0xfc00, 0, 0, 0, 0, 0, 0, 0], 7), Why::Private),   // RFC 4193
     (v6([0xfe80, 0, 0, 0, 0, 0, 0, 0], 10), Why::LinkLocal), // RFC 4291
-    (v6([0xfec0, 0, 0, 0, 0, 0, 0, 0], 10), Why::Private), // RFC 3879, site-local
+    (v6([0xfec0, 0, 0, 0, 0, 0, 0, 0], 10), Why::Private),  // RFC 3879, site-local
     (v6([0xff00, 0, 0, 0, 0, 0, 0, 0], 8), Why::Multicast), // RFC 4291
 ];
 
@@ -152,17 +155,14 @@ fn judge_v6(address: Ipv6Addr) -> Verdict {
     }
 }
 
-/// The IPv4 address that an IPv6 address stands for: mapped and translated (RFC 4291, RFC 6052,
-/// RFC 2765), compatible (RFC 4291, deprecated) and 6to4 (RFC 3056).
+/// The IPv4 address that an IPv6 address is delivered to: mapped (RFC 4291), by the kernel, and
+/// NAT64's well-known prefix (RFC 6052), by a gateway. The latter is what the name servers of an
+/// IPv6-only network (DNS64, RFC 6147) give for every receiver that has IPv4 alone.
 fn embedded_v4(address: Ipv6Addr) -> Option<Ipv4Addr> {
-    let last = |high: u16, low: u16| Ipv4Addr::from((u32::from(high) << 16) | u32::from(low));
     match address.segments() {
-        // :: and ::1 are addresses of their own.
-        [0, 0, 0, 0, 0, 0, 0, 0 | 1] => None,
-        [0, 0, 0, 0, 0, 0 | 0xffff, high, low]
-        | [0, 0, 0, 0, 0xffff, 0, high, low]
-        | [0x0064, 0xff9b, 0, 0, 0, 0, high, low] => Some(last(high, low)),
-        [0x2002, high, low, ..] => Some(last(high, low)),
+        [0, 0, 0, 0, 0, 0xffff, high, low] | [0x64, 0xff9b, 0, 0, 0, 0, high, low] => {
+            Some(Ipv4Addr::from((u32::from(high) << 16) | u32::from(low)))
+        }
         _ => None,
     }
 }
@@ -196,13 +196,16 @@ impl Default for AddressPolicy {
 }
 
 impl AddressPolicy {
-    /// Judges an address: one in an allowed network passes, in its IPv4-mapped form too.
+    /// Judges an address: one in an allowed network passes. An IPv4-mapped one is what it maps, so
+    /// `::/0` allows no IPv4 address.
     #[must_use]
     pub fn judge(&self, address: IpAddr) -> Verdict {
-        let canonical = address.to_canonical();
-        let is_allowed =
-            |network: &IpNet| network.contains(&address) || network.contains(&canonical);
-        if self.allowed.iter().any(is_allowed) {
+        let address = address.to_canonical();
+        if self
+            .allowed
+            .iter()
+            .any(|network| network.contains(&address))
+        {
             Verdict::Public
         } else {
             judge(address)
@@ -235,7 +238,24 @@ mod tests {
     #[case("2a00:1450:4001:830::200e")]
     #[case("::ffff:8.8.8.8")]
     #[case("64:ff9b::808:808")]
-    #[case("2002:808:808::1")]
+    #[case("64:ff9b::1.1.1.1")]
+    #[case("2000::1")]
+    #[case("2001:200::1")]
+    #[case("2001:db7:ffff::1")]
+    #[case("2001:db9::1")]
+    #[case("2003::1")]
+    #[case("3fff:1000::1")]
+    #[case("9.255.255.255")]
+    #[case("11.0.0.0")]
+    #[case("128.0.0.0")]
+    #[case("168.63.129.15")]
+    #[case("169.253.255.255")]
+    #[case("169.255.0.0")]
+    #[case("192.88.98.255")]
+    #[case("192.167.255.255")]
+    #[case("192.169.0.0")]
+    #[case("198.20.0.0")]
+    #[case("203.0.114.0")]
     fn public(#[case] text: &str) {
         assert_eq!(judged(text), Verdict::Public);
     }
@@ -262,28 +282,78 @@ mod tests {
     #[case("255.255.255.255", Why::Multicast)]
     #[case("::", Why::Unspecified)]
     #[case("::1", Why::Loopback)]
-    #[case("::127.0.0.1", Why::Loopback)]
+    #[case("::127.0.0.1", Why::Reserved)]
+    #[case("::8.8.8.8", Why::Reserved)]
+    #[case("::2", Why::Reserved)]
     #[case("::ffff:127.0.0.1", Why::Loopback)]
-    #[case("::ffff:0:10.0.0.1", Why::Private)]
+    #[case("::ffff:0:0", Why::Unspecified)]
+    #[case("::ffff:0:10.0.0.1", Why::Reserved)]
+    #[case("::ffff:0:8.8.8.8", Why::Reserved)]
+    #[case("::ffff:255.255.255.255", Why::Multicast)]
     #[case("::ffff:169.254.169.254", Why::Metadata)]
     #[case("64:ff9b::7f00:1", Why::Loopback)]
     #[case("64:ff9b:1::1", Why::Private)]
-    #[case("2002:7f00:1::", Why::Loopback)]
-    #[case("2002:a00:1::1", Why::Private)]
+    #[case("64:ff9b::a9fe:a9fe", Why::Metadata)]
+    #[case("64:ff9b::1:0:0", Why::Reserved)]
+    #[case("2002:7f00:1::", Why::Reserved)]
+    #[case("2002:a00:1::1", Why::Reserved)]
+    #[case("2002:808:808::1", Why::Reserved)]
     #[case("2001:0:4136:e378::1", Why::Reserved)]
+    #[case("2001:2::1", Why::Documentation)]
     #[case("2001:10::1", Why::Reserved)]
+    #[case("2001:20::1", Why::Reserved)]
+    #[case("2001:1ff:ffff::1", Why::Reserved)]
     #[case("2001:db8::1", Why::Documentation)]
     #[case("3fff::1", Why::Documentation)]
+    #[case("3fff:fff:ffff::1", Why::Documentation)]
+    #[case("3ffe::1", Why::Reserved)]
     #[case("5f00::1", Why::Reserved)]
     #[case("fd00:ec2::254", Why::Metadata)]
+    #[case("fd20:ce::254", Why::Metadata)]
     #[case("fc00::1", Why::Private)]
+    #[case("fdff:ffff::1", Why::Private)]
     #[case("fe80::1", Why::LinkLocal)]
     #[case("fec0::1", Why::Private)]
     #[case("ff02::1", Why::Multicast)]
     #[case("100::1", Why::Reserved)]
     #[case("4000::1", Why::Reserved)]
+    #[case("1fff:ffff::1", Why::Reserved)]
+    #[case("fe00::1", Why::Reserved)]
     fn forbidden(#[case] text: &str, #[case] why: Why) {
         assert_eq!(judged(text), Verdict::Forbidden(why));
+    }
+
+    #[test]
+    fn every_row_decides_something() {
+        // A row behind a wider one would be dead.
+        for (index, (network, _)) in FORBIDDEN_V4.iter().enumerate() {
+            let before = &FORBIDDEN_V4[..index];
+            assert!(
+                !before.iter().any(|(wider, _)| wider.contains(network)),
+                "{network}"
+            );
+        }
+        for (index, (network, _)) in FORBIDDEN_V6.iter().enumerate() {
+            let before = &FORBIDDEN_V6[..index];
+            assert!(
+                !before.iter().any(|(wider, _)| wider.contains(network)),
+                "{network}"
+            );
+        }
+    }
+
+    #[test]
+    fn all_of_ipv6_is_none_of_ipv4() {
+        let policy = AddressPolicy {
+            allowed: vec!["::/0".parse().unwrap()],
+            ..AddressPolicy::default()
+        };
+        let mapped = Ipv4Addr::LOCALHOST.to_ipv6_mapped();
+        assert_eq!(
+            policy.judge(mapped.into()),
+            Verdict::Forbidden(Why::Loopback)
+        );
+        assert_eq!(policy.judge(Ipv6Addr::LOCALHOST.into()), Verdict::Public);
     }
 
     proptest! {
@@ -292,9 +362,16 @@ mod tests {
             let v4 = Ipv4Addr::from(bits);
             let plain = judge(v4.into());
             prop_assert_eq!(judge(v4.to_ipv6_mapped().into()), plain);
-            let [a, b] = [(bits >> 16) & 0xffff, bits & 0xffff].map(|half| u16::try_from(half).unwrap());
-            prop_assert_eq!(judge(Ipv6Addr::new(0x2002, a, b, 0, 0, 0, 0, 1).into()), plain);
+            let [a, b] = [bits >> 16, bits & 0xffff].map(|half| u16::try_from(half).unwrap());
             prop_assert_eq!(judge(Ipv6Addr::new(0x64, 0xff9b, 0, 0, 0, 0, a, b).into()), plain);
+        }
+
+        #[test]
+        fn nothing_but_global_unicast_and_what_maps_it_is_public(bits: u128) {
+            let address = Ipv6Addr::from(bits);
+            if judge(address.into()) == Verdict::Public {
+                prop_assert!(GLOBAL_UNICAST.contains(&address) || embedded_v4(address).is_some());
+            }
         }
 
         #[test]

@@ -17,10 +17,13 @@ pub enum EndpointUrlError {
     #[error("not a URL: give an absolute one, such as https://example.com/webhooks")]
     Malformed,
     /// It is longer than [`limits::URL_BYTES`].
-    #[error("the URL is longer than {} bytes", limits::URL_BYTES)]
+    #[error(
+        "the URL is longer than {} bytes: give a shorter one",
+        limits::URL_BYTES
+    )]
     TooLong,
     /// Neither https nor, where the operator allows it, http.
-    #[error("the URL's scheme is not https")]
+    #[error("the URL's scheme is not one that we send to: give an https URL")]
     Scheme,
     /// It carries a user or a password.
     #[error("the URL carries a user or password: use a header of the endpoint instead")]
@@ -35,7 +38,9 @@ pub enum EndpointUrlError {
     #[error("the URL's address is {}: give a public one", .0.in_words())]
     Address(Why),
     /// Its port is one of another protocol's.
-    #[error("the URL's port is not 443, 80 or from 1024 up")]
+    #[error(
+        "the URL's port is kept for another protocol: use 443, 80, 8443 or another from 1024 up"
+    )]
     Port,
 }
 
@@ -61,6 +66,33 @@ const LOCAL_NAMES: [&str; 10] = [
     "home.arpa",
     "localdomain",
     "alt",
+];
+
+/// Ports from 1024 up whose services act on what they can read of any request: databases, caches,
+/// brokers, chat, printers, and machines' own APIs. Below 1024, nothing but 80 and 443 is sent to.
+/// Beside [`AddressPolicy::allowed`], since a network may be allowed for its receivers' sake and
+/// hold a cache too.
+const SERVICE_PORTS: [u16; 20] = [
+    1433,  // SQL Server
+    1521,  // Oracle
+    2049,  // NFS
+    2181,  // ZooKeeper
+    2375,  // Docker
+    2376,  // Docker
+    2379,  // etcd
+    3306,  // MySQL
+    5432,  // PostgreSQL
+    5672,  // AMQP
+    6379,  // Redis
+    6443,  // Kubernetes
+    6667,  // IRC
+    9042,  // Cassandra
+    9092,  // Kafka
+    9100,  // printers
+    9200,  // Elasticsearch
+    10250, // the kubelet
+    11211, // memcached
+    27017, // MongoDB
 ];
 
 /// Reads and judges a URL for an endpoint.
@@ -96,9 +128,10 @@ pub fn target(url: &Url, policy: &AddressPolicy) -> Result<Target, EndpointUrlEr
     if url.fragment().is_some() {
         return Err(EndpointUrlError::Fragment);
     }
-    // Below 1024 are the services of other protocols, which must not be spoken to by accident.
-    if !matches!(url.port_or_known_default(), Some(80 | 443 | 1024..)) {
-        return Err(EndpointUrlError::Port);
+    match url.port_or_known_default() {
+        Some(80 | 443) => {}
+        Some(port @ 1024..) if !SERVICE_PORTS.contains(&port) => {}
+        _ => return Err(EndpointUrlError::Port),
     }
     let literal = |address: IpAddr| match policy.judge(address) {
         Verdict::Public => Ok(Target::Literal(address)),
@@ -107,9 +140,16 @@ pub fn target(url: &Url, policy: &AddressPolicy) -> Result<Target, EndpointUrlEr
     match url.host().ok_or(EndpointUrlError::Malformed)? {
         Host::Ipv4(address) => literal(address.into()),
         Host::Ipv6(address) => literal(address.into()),
+        Host::Domain(name) if has_empty_label(name) => Err(EndpointUrlError::Malformed),
         Host::Domain(name) if is_local(name) => Err(EndpointUrlError::LocalName),
         Host::Domain(name) => Ok(Target::Name(name.to_owned())),
     }
+}
+
+/// One full stop at the end says that the name is absolute; any other must stand between labels.
+fn has_empty_label(name: &str) -> bool {
+    let name = name.strip_suffix('.').unwrap_or(name);
+    name.split('.').any(str::is_empty)
 }
 
 /// A name without a full stop is looked up in the resolver's search domains: inside.
@@ -148,6 +188,15 @@ mod tests {
     #[case("https://[2606:4700:4700::1111]/")]
     #[case("https://example.com./")]
     #[case("https://locally.example/")]
+    #[case("https://localhost.example/")]
+    #[case("https://xn--bcher-kva.example/")]
+    #[case("https://münchen.example:1024/ä?ö=ü")]
+    #[case("https://EXAMPLE.com:443")]
+    #[case("https://example.com:80/")]
+    #[case("https://example.com:65535/")]
+    #[case("https://1.2.3.4.example/")]
+    #[case("https://100.63.255.255/")]
+    #[case("https://[64:ff9b::1.1.1.1]/")]
     fn public_ones_pass(#[case] text: &str) {
         assert!(parsed(text).is_ok(), "{:?}", parsed(text));
     }
@@ -161,14 +210,54 @@ mod tests {
     #[case("https://127.0.0.1./", Why::Loopback)]
     #[case("https://１２７.０.０.１/", Why::Loopback)]
     #[case("https://%31%32%37.0.0.1/", Why::Loopback)]
+    #[case("https://127.0.1/", Why::Loopback)]
+    #[case("https://0X7F.1/", Why::Loopback)]
+    #[case("https://0x7f.0x0.0x0.0x1/", Why::Loopback)]
+    #[case("https://017700000001/", Why::Loopback)]
+    #[case("https://00000177.1/", Why::Loopback)]
+    #[case("https://%30%78%37f.1/", Why::Loopback)]
+    #[case("https://①②⑦.⓪.⓪.①/", Why::Loopback)]
+    #[case("https://127。0。0。1/", Why::Loopback)]
+    #[case("https://127.0.0.1:8443/", Why::Loopback)]
+    #[case("https:/127.0.0.1/", Why::Loopback)]
+    #[case("https:127.0.0.1", Why::Loopback)]
+    #[case("https:////127.0.0.1/", Why::Loopback)]
     #[case("https://0/", Why::Unspecified)]
+    #[case("https://0.0.0.0/", Why::Unspecified)]
+    #[case("https://0x0/", Why::Unspecified)]
+    #[case("https://172.16.0.1/", Why::Private)]
+    #[case("https://192.168.0.1/", Why::Private)]
+    #[case("https://100.64.0.1/", Why::CarrierGrade)]
+    #[case("https://2852039166/", Why::Metadata)]
+    #[case("https://0xA9FEA9FE/", Why::Metadata)]
+    #[case("https://168.63.129.16/", Why::Metadata)]
+    #[case("https://100.100.100.200/", Why::Metadata)]
+    #[case("https://169.254.1.1/", Why::LinkLocal)]
+    #[case("https://192.0.0.1/", Why::Reserved)]
+    #[case("https://192.88.99.1/", Why::Reserved)]
+    #[case("https://198.18.0.1/", Why::Documentation)]
+    #[case("https://224.0.0.1/", Why::Multicast)]
+    #[case("https://240.0.0.1/", Why::Reserved)]
+    #[case("https://255.255.255.255/", Why::Multicast)]
+    #[case("https://4294967295/", Why::Multicast)]
     #[case("https://10.0.0.1/", Why::Private)]
     #[case("https://169.254.169.254/latest/meta-data", Why::Metadata)]
     #[case("https://[::]/", Why::Unspecified)]
     #[case("https://[::1]/", Why::Loopback)]
     #[case("https://[::ffff:127.0.0.1]/", Why::Loopback)]
     #[case("https://[::ffff:7f00:1]/", Why::Loopback)]
+    #[case("https://[0:0:0:0:0:ffff:127.0.0.1]/", Why::Loopback)]
+    #[case("https://[::127.0.0.1]/", Why::Reserved)]
     #[case("https://[64:ff9b::10.0.0.1]/", Why::Private)]
+    #[case("https://[64:ff9b:1::1]/", Why::Private)]
+    #[case("https://[2002:7f00:1::]/", Why::Reserved)]
+    #[case("https://[2001::1]/", Why::Reserved)]
+    #[case("https://[2001:db8::1]/", Why::Documentation)]
+    #[case("https://[3fff::1]/", Why::Documentation)]
+    #[case("https://[fc00::1]/", Why::Private)]
+    #[case("https://[fe80::1]/", Why::LinkLocal)]
+    #[case("https://[fec0::1]/", Why::Private)]
+    #[case("https://[ff02::1]/", Why::Multicast)]
     #[case("https://[fd00:ec2::254]/", Why::Metadata)]
     fn inside_addresses_are_refused_however_spelled(#[case] text: &str, #[case] why: Why) {
         assert_eq!(parsed(text), Err(EndpointUrlError::Address(why)));
@@ -182,7 +271,26 @@ mod tests {
     #[case("https:\\\\example.com/", EndpointUrlError::Malformed)]
     #[case("https://exam\tple.com/", EndpointUrlError::Malformed)]
     #[case("https://256.256.256.256/", EndpointUrlError::Malformed)]
+    #[case("https://example.com\\@127.0.0.1/", EndpointUrlError::Malformed)]
+    #[case("https://127.0.0.1%00.example.com/", EndpointUrlError::Malformed)]
+    #[case("https://127.0.0.1%2eexample.com%2f@a/", EndpointUrlError::Credentials)]
+    #[case("https://[fe80::1%25eth0]/", EndpointUrlError::Malformed)]
+    #[case("https://[::1", EndpointUrlError::Malformed)]
+    #[case("https://0x100000000/", EndpointUrlError::Malformed)]
+    #[case("https://1.2.3.4.5/", EndpointUrlError::Malformed)]
+    #[case("https://127.0.0.1../", EndpointUrlError::Malformed)]
+    #[case("https://example.com../", EndpointUrlError::Malformed)]
+    #[case("https://.example.com/", EndpointUrlError::Malformed)]
+    #[case("https://a..example.com/", EndpointUrlError::Malformed)]
+    #[case("https://exam ple.com/", EndpointUrlError::Malformed)]
+    #[case("https://example.com/\r\nhost: inside", EndpointUrlError::Malformed)]
+    #[case("https://example.com:65536/", EndpointUrlError::Malformed)]
+    #[case("//example.com/", EndpointUrlError::Malformed)]
     #[case("http://example.com/", EndpointUrlError::Scheme)]
+    #[case("gopher://example.com:70/_x", EndpointUrlError::Scheme)]
+    #[case("unix:/run/docker.sock", EndpointUrlError::Scheme)]
+    #[case("javascript:alert(1)", EndpointUrlError::Scheme)]
+    #[case("data:text/plain,a", EndpointUrlError::Scheme)]
     #[case("ftp://example.com/", EndpointUrlError::Scheme)]
     #[case("file:///etc/passwd", EndpointUrlError::Scheme)]
     #[case("https://user@example.com/", EndpointUrlError::Credentials)]
@@ -190,9 +298,20 @@ mod tests {
     #[case("https://example.com/#fragment", EndpointUrlError::Fragment)]
     #[case("https://example.com:22/", EndpointUrlError::Port)]
     #[case("https://example.com:0/", EndpointUrlError::Port)]
+    #[case("https://example.com:25/", EndpointUrlError::Port)]
+    #[case("https://example.com:1023/", EndpointUrlError::Port)]
+    #[case("https://example.com:6379/", EndpointUrlError::Port)]
+    #[case("https://example.com:11211/", EndpointUrlError::Port)]
+    #[case("https://:pass@example.com/", EndpointUrlError::Credentials)]
+    #[case("https://example.com@127.0.0.1/", EndpointUrlError::Credentials)]
+    #[case("https://example.com/#", EndpointUrlError::Fragment)]
     #[case("https://localhost/", EndpointUrlError::LocalName)]
     #[case("https://LOCALHOST./", EndpointUrlError::LocalName)]
     #[case("https://a.localhost/", EndpointUrlError::LocalName)]
+    #[case("https://%6c%6f%63alhost/", EndpointUrlError::LocalName)]
+    #[case("https://ｌｏｃａｌｈｏｓｔ/", EndpointUrlError::LocalName)]
+    #[case("https://localhost.localdomain/", EndpointUrlError::LocalName)]
+    #[case("https://router.home.arpa/", EndpointUrlError::LocalName)]
     #[case("https://printer.local/", EndpointUrlError::LocalName)]
     #[case("https://metadata.google.internal/", EndpointUrlError::LocalName)]
     #[case("https://rabbitmq/", EndpointUrlError::LocalName)]
@@ -206,8 +325,31 @@ mod tests {
             allowed: vec!["127.0.0.0/8".parse().unwrap()],
             http: PlainHttp::Allowed,
         };
-        assert!(parse("http://127.0.0.1:9000/", &policy).is_ok());
-        assert!(parse("http://10.0.0.1/", &policy).is_err());
+        for text in [
+            "http://127.0.0.1:9000/",
+            "https://127.1/",
+            "http://[::ffff:127.0.0.1]/",
+        ] {
+            assert!(parse(text, &policy).is_ok(), "{text}");
+        }
+        for text in [
+            "http://10.0.0.1/",
+            "http://[::1]/",
+            "http://127.0.0.1:6379/",
+        ] {
+            assert!(parse(text, &policy).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn the_longest_passes_and_one_byte_more_does_not() {
+        let start = "https://example.com/";
+        let longest = format!("{start}{}", "a".repeat(limits::URL_BYTES - start.len()));
+        assert!(parsed(&longest).is_ok());
+        assert_eq!(
+            parsed(&format!("{longest}a")),
+            Err(EndpointUrlError::TooLong)
+        );
     }
 
     #[test]
@@ -221,6 +363,33 @@ mod tests {
         fn never_panics(text in ".{0,80}") {
             let _ = parsed(&text);
             let _ = parsed(&format!("https://{text}/"));
+        }
+
+        #[test]
+        fn an_address_is_judged_the_same_in_every_spelling(bits: u32) {
+            let address = std::net::Ipv4Addr::from(bits);
+            let [a, b, c, d] = address.octets();
+            let expected = parsed(&format!("https://{address}/")).map(|url| url.to_string());
+            for spelling in [
+                format!("{bits}"),
+                format!("0x{bits:x}"),
+                format!("0{bits:o}"),
+                format!("{a}.{}", bits & 0x00ff_ffff),
+                format!("{a:#x}.{b}.{}", u16::from_be_bytes([c, d])),
+                format!("{a}.0{b:o}.{c:#X}.{d}."),
+            ] {
+                let spelled = parsed(&format!("https://{spelling}/")).map(|url| url.to_string());
+                prop_assert_eq!(spelled, expected.clone(), "{}", spelling);
+            }
+            let mapped = parsed(&format!("https://[::ffff:{address}]/"));
+            prop_assert_eq!(mapped.err(), expected.err());
+        }
+
+        #[test]
+        fn what_was_accepted_is_accepted_again(text in "[a-z0-9.:/@%\\[\\]#?-]{0,60}") {
+            if let Ok(url) = parsed(&format!("https://{text}")) {
+                prop_assert_eq!(parsed(url.as_str()), Ok(url));
+            }
         }
     }
 }

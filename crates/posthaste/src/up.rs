@@ -10,7 +10,7 @@ use clap::Args;
 use sandbox::{Options, Place, Progress, Servers};
 use secrecy::{ExposeSecret, SecretString};
 use service::telemetry::Telemetry;
-use service::{Health, Lifecycle, ops};
+use service::{Health, Lifecycle, Readiness, ops};
 use store::Keyring;
 use store::api_keys::{NewApiKey, Reach, Scope};
 
@@ -212,6 +212,24 @@ impl Running {
                 dispatched
             }),
         })
+    }
+
+    /// Waits until every role works.
+    ///
+    /// # Errors
+    /// When one still doesn't after a minute, with its name.
+    pub(crate) async fn ready(&self) -> anyhow::Result<()> {
+        const LIMIT: Duration = Duration::from_secs(60);
+        if tokio::time::timeout(LIMIT, self.health.ready())
+            .await
+            .is_ok()
+        {
+            return Ok(());
+        }
+        let parts = self.health.parts().into_iter();
+        let waiting = parts.filter(|(_, readiness)| *readiness == Readiness::NotReady);
+        let names: Vec<String> = waiting.map(|(name, _)| name).collect();
+        anyhow::bail!("not ready after a minute: {}", names.join(", "))
     }
 
     /// Cancelled when it stops.

@@ -1,13 +1,17 @@
 //! Readiness: every part that must work holds a latch.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
+
+use tokio::sync::watch;
 
 /// The latches of one process. Cheap to clone; all clones are one.
 #[derive(Debug, Clone, Default)]
 pub struct Health {
-    parts: Arc<Mutex<BTreeMap<String, Readiness>>>,
+    parts: Arc<watch::Sender<Parts>>,
 }
+
+type Parts = BTreeMap<String, Readiness>;
 
 /// Whether a part of the process works.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,7 +50,8 @@ impl Health {
     /// Every part and whether it works, by name.
     #[must_use]
     pub fn parts(&self) -> Vec<(String, Readiness)> {
-        self.locked()
+        let parts = self.parts.borrow();
+        parts
             .iter()
             .map(|(name, readiness)| (name.clone(), *readiness))
             .collect()
@@ -55,30 +60,40 @@ impl Health {
     /// Whether every part works.
     #[must_use]
     pub fn readiness(&self) -> Readiness {
-        let all = self.locked().values().all(|part| *part == Readiness::Ready);
-        if all {
-            Readiness::Ready
-        } else {
-            Readiness::NotReady
-        }
+        all(&self.parts.borrow())
     }
 
-    fn locked(&self) -> std::sync::MutexGuard<'_, BTreeMap<String, Readiness>> {
-        // Each write is one insertion or removal, so a panic elsewhere can't leave it half done.
-        self.parts.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Returns when there are parts and every one of them works. Cancel safe.
+    pub async fn ready(&self) {
+        let mut parts = self.parts.subscribe();
+        let ready = |parts: &Parts| !parts.is_empty() && all(parts) == Readiness::Ready;
+        // The sender lives as long as `self`: the wait ends well or not at all.
+        let _ready = parts.wait_for(ready).await;
+    }
+}
+
+fn all(parts: &Parts) -> Readiness {
+    if parts.values().all(|part| *part == Readiness::Ready) {
+        Readiness::Ready
+    } else {
+        Readiness::NotReady
     }
 }
 
 impl Latch {
     /// Says whether the part works now.
     pub fn set(&self, readiness: Readiness) {
-        self.health.locked().insert(self.name.clone(), readiness);
+        self.health.parts.send_if_modified(|parts| {
+            parts.insert(self.name.clone(), readiness) != Some(readiness)
+        });
     }
 }
 
 impl Drop for Latch {
     fn drop(&mut self) {
-        self.health.locked().remove(&self.name);
+        self.health.parts.send_modify(|parts| {
+            parts.remove(&self.name);
+        });
     }
 }
 
@@ -98,5 +113,17 @@ mod tests {
         store.set(Readiness::NotReady);
         drop(store);
         assert_eq!(health.readiness(), Readiness::Ready);
+    }
+
+    #[tokio::test]
+    async fn readiness_can_be_waited_for() {
+        let health = Health::new();
+        let latch = health.latch("broker");
+        let waiting = tokio::spawn({
+            let health = health.clone();
+            async move { health.ready().await }
+        });
+        latch.set(Readiness::Ready);
+        waiting.await.unwrap();
     }
 }

@@ -56,6 +56,7 @@ pub(crate) async fn run(demo: Demo, telemetry: TelemetryConfig) -> anyhow::Resul
     let roles = Roles::try_parse_from(LOOPBACK).context("the roles can't be configured")?;
     let anywhere = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
     let running = Running::start(ground, roles.args, anywhere, anywhere).await?;
+    running.ready().await?;
     teller.good(&format!(
         "ingest at {}, the console at {}",
         running.ingest_url, running.console_url
