@@ -8,6 +8,7 @@
 mod answer;
 mod failure;
 mod resolver;
+mod stage;
 
 use std::fmt;
 use std::net::SocketAddr;
@@ -27,7 +28,8 @@ use reqwest::redirect;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::{self, PemObject};
 use rustls::{ClientConfig, RootCertStore};
-use tokio::time::{Instant, timeout_at};
+use tokio::time::Instant;
+use tower::util::MapFutureLayer;
 use url::Url;
 
 use crate::config::Config;
@@ -40,12 +42,23 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long an idle connection is kept. Below the 60 s after which many servers close theirs.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(55);
 
+/// How long a connection of HTTP/2 with requests on it may be silent before it is asked whether
+/// it is alive, and for its answer. Without the question, one that died silently would stay in the
+/// pool and swallow every request to its host.
+const ALIVE_INTERVAL: Duration = Duration::from_secs(10);
+const ALIVE_TIMEOUT: Duration = Duration::from_secs(10);
+
 /// Idle connections kept for one host.
 const IDLE_PER_HOST: usize = 64;
 
 /// The most headers of an answer, and the most bytes of them over HTTP/2.
 const ANSWER_HEADERS: usize = 100;
 const ANSWER_HEADER_BYTES: u32 = 64 * 1024;
+
+/// The most bytes of bodies that a receiver may send over HTTP/2 before we read them: on one
+/// request, and on one connection.
+const STREAM_WINDOW_BYTES: u32 = 64 * 1024;
+const CONNECTION_WINDOW_BYTES: u32 = 1024 * 1024;
 
 /// Why the egress can't be built.
 #[derive(Debug, thiserror::Error)]
@@ -170,11 +183,16 @@ impl Egress {
             .referer(false)
             .no_proxy()
             .retry(reqwest::retry::never())
+            .connector_layer(MapFutureLayer::new(stage::connecting))
             .connect_timeout(CONNECT_TIMEOUT)
             .pool_idle_timeout(IDLE_TIMEOUT)
             .pool_max_idle_per_host(IDLE_PER_HOST)
             .http1_max_headers(ANSWER_HEADERS)
             .http2_max_header_list_size(ANSWER_HEADER_BYTES)
+            .http2_initial_stream_window_size(STREAM_WINDOW_BYTES)
+            .http2_initial_connection_window_size(CONNECTION_WINDOW_BYTES)
+            .http2_keep_alive_interval(ALIVE_INTERVAL)
+            .http2_keep_alive_timeout(ALIVE_TIMEOUT)
             .tcp_nodelay(true)
             .build()?;
         Ok(Self { client, policy })
@@ -219,11 +237,8 @@ impl Egress {
             .headers(headers)
             .body(body)
             .send();
-        match timeout_at(until, sending).await {
-            Ok(Ok(response)) => Ok(response),
-            Ok(Err(error)) => Err(failure::of(&error)),
-            Err(_) => Err(Failure::ResponseTimeout),
-        }
+        let sent = stage::watch(until, sending).await?;
+        sent.map_err(|error| failure::of(&error))
     }
 }
 

@@ -15,7 +15,7 @@ use hickory_resolver::net::runtime::TokioRuntimeProvider;
 use hickory_resolver::net::{DnsError, NetError};
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 
-use super::Names;
+use super::{Names, stage};
 
 /// How long one question to a name server may take, and how often it is asked.
 const QUESTION: Duration = Duration::from_secs(2);
@@ -121,7 +121,7 @@ impl Resolve for GuardedResolver {
     fn resolve(&self, name: Name) -> Resolving {
         let this = self.clone();
         Box::pin(async move {
-            let addresses = this.lookup(name.as_str()).await?;
+            let addresses = stage::resolving(this.lookup(name.as_str())).await?;
             // The client puts the URL's port in the place of 0.
             let addresses = addresses
                 .into_iter()

@@ -1,10 +1,5 @@
 //! What the tests of the whole program share: who publishes and who receives.
 
-#![allow(
-    dead_code,
-    reason = "every test binary compiles this module and uses a part of it"
-)]
-
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -74,6 +69,8 @@ pub(crate) struct Publisher {
 impl Publisher {
     /// One for this cluster.
     pub(crate) fn of(cluster: &Cluster) -> Self {
+        // One provider for the process; only a second call could fail.
+        let _ = rustls::crypto::ring::default_provider().install_default();
         #[expect(
             clippy::disallowed_methods,
             reason = "the test is a publisher, not an egress"

@@ -3,17 +3,15 @@
 //! The publisher writes down an id when it is accepted, the receiver when it arrives; nobody else
 //! is believed.
 
-mod support;
-
 use std::collections::{HashMap, HashSet};
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use crate::support::{Ledger, PROGRAM, Publisher, receive};
 use sandbox::Servers;
 use serde_json::json;
-use support::{Ledger, PROGRAM};
 use testkit::cluster::Role;
 use testkit::{Cluster, Stack, eventually, server_options};
 
@@ -32,7 +30,7 @@ async fn nothing_accepted_is_lost_when_everything_is_killed_once() {
     let mut cluster = Cluster::start(Path::new(PROGRAM), &stack).await;
     stack.queues_on_disk().await;
     let ledger = Arc::new(Ledger::default());
-    let receiver = support::receive(Arc::clone(&ledger)).await;
+    let receiver = receive(Arc::clone(&ledger)).await;
     cluster
         .make(
             "/v1/tenants",
@@ -126,7 +124,7 @@ fn publish_all(
 ) -> tokio::task::JoinHandle<Accepted> {
     let accepted = Arc::new(Mutex::new(Accepted::new()));
     let left = Arc::new(AtomicUsize::new(EVENTS));
-    let publisher = support::Publisher::of(cluster);
+    let publisher = Publisher::of(cluster);
     let publishers: Vec<_> = (0..PUBLISHERS)
         .map(|_| {
             let (publisher, accepted) = (publisher.clone(), Arc::clone(&accepted));

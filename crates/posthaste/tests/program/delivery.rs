@@ -1,14 +1,12 @@
 //! The main path through the real program: published over HTTP or the queue, it arrives signed and
 //! byte for byte.
 
-mod support;
-
 use std::path::Path;
 use std::time::Duration;
 
+use crate::support::{PROGRAM, payload};
 use serde_json::{Value, json};
 use signature::{Secret, guide, standard};
-use support::{PROGRAM, payload};
 use testkit::cluster::Role;
 use testkit::receiver::{Receiver, Respond};
 use testkit::{Cluster, Stack, eventually};
@@ -177,7 +175,7 @@ async fn inside_addresses_are_refused_at_creation_and_at_send() {
     // The endpoint was made while loopback was allowed; a dispatcher that doesn't allow it refuses
     // at send.
     cluster.kill(Role::Dispatcher).await;
-    cluster.arguments(Role::Dispatcher, &[]);
+    cluster.arguments(Role::Dispatcher, &["--allow-http"]);
     cluster.start_role(Role::Dispatcher).await;
     let body = r#"{"tenant":"acme","event":"shipment.created","data":{}}"#;
     let event = cluster.publish(body).await.unwrap().json()["id"]

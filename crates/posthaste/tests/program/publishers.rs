@@ -4,14 +4,12 @@
 //! machine without Python or Node, or without a way to their registries, is told about; under
 //! `CI` a tool that is there must work.
 
-mod support;
-
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
+use crate::support::{PROGRAM, payload};
 use serde_json::json;
-use support::{PROGRAM, payload};
 use testkit::receiver::{Receiver, Respond};
 use testkit::{Cluster, Stack};
 
@@ -122,6 +120,9 @@ fn installed(tool: &str, install: &[&str], library: &str) -> Option<PathBuf> {
         }
         Err(error) => error.to_string(),
     };
-    println!("skipped: {library} is not to be had here: {reason}");
+    #[expect(clippy::print_stdout, reason = "who reads the test run should know")]
+    {
+        println!("skipped: {library} is not to be had here: {reason}");
+    }
     None
 }

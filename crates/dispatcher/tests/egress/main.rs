@@ -1,0 +1,18 @@
+//! The egress against receivers, certificates and name servers that behave as badly as they can.
+
+#![expect(
+    clippy::unwrap_used,
+    reason = "all of it is tests; the lint knows functions marked as tests alone"
+)]
+
+mod answers;
+mod authority;
+mod bodies;
+mod connections;
+mod guard;
+mod http2;
+mod name_server;
+mod names;
+mod slow;
+mod support;
+mod tls;

@@ -1,0 +1,136 @@
+//! Who a receiver says it is: certificates have a reason of their own.
+
+use std::path::PathBuf;
+use std::time::{Duration, SystemTime};
+
+use dispatcher::egress::{Attempted, Egress, EgressError, Names};
+use domain::outcome::Failure;
+use rcgen::CertificateParams;
+use rstest::rstest;
+use testkit::raw::Receiver;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio_rustls::TlsAcceptor;
+
+use crate::authority::{Authority, named, self_signed};
+use crate::support::{AMPLE, egress, failure, loopback, post, saying, status};
+
+const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// Takes one request over TLS and answers 200.
+async fn receiver(tls: TlsAcceptor) -> Receiver {
+    Receiver::start(move |stream| {
+        let tls = tls.clone();
+        async move {
+            let Ok(mut stream) = tls.accept(stream).await else { return };
+            let mut request = Vec::new();
+            while !request.ends_with(b"\r\n\r\n{}") {
+                let Ok(byte) = stream.read_u8().await else { return };
+                request.push(byte);
+            }
+            let answer = b"HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: 0\r\n\r\n";
+            let _cut_short = stream.write_all(answer).await;
+            let _cut_short = stream.shutdown().await;
+        }
+    })
+    .await
+}
+
+/// An egress that trusts this authority beside the public ones.
+pub(crate) fn trusting(authority: &Authority) -> Egress {
+    let file = authority.file();
+    let names = Names::Servers(vec!["127.0.0.1:9".parse().unwrap()]);
+    Egress::build(loopback(), Some(&file.path().to_owned()), &names).unwrap()
+}
+
+async fn post_over_tls(egress: &Egress, receiver: &Receiver) -> Attempted {
+    post(egress, &format!("https://{}/", receiver.address()), AMPLE).await
+}
+
+#[tokio::test]
+async fn a_certificate_of_the_operators_authority_is_good() {
+    let authority = Authority::new();
+    let receiver = receiver(authority.certify(&named("127.0.0.1"), &["http/1.1"])).await;
+    let attempted = post_over_tls(&trusting(&authority), &receiver).await;
+    assert_eq!(status(&attempted), Some(200), "{attempted:?}");
+}
+
+fn expired() -> CertificateParams {
+    let mut params = named("127.0.0.1");
+    params.not_before = (SystemTime::now() - 2 * DAY).into();
+    params.not_after = (SystemTime::now() - DAY).into();
+    params
+}
+
+fn not_yet_valid() -> CertificateParams {
+    let mut params = named("127.0.0.1");
+    params.not_before = (SystemTime::now() + DAY).into();
+    params.not_after = (SystemTime::now() + 2 * DAY).into();
+    params
+}
+
+#[rstest]
+#[case::expired(expired())]
+#[case::not_yet_valid(not_yet_valid())]
+#[case::another_address(named("127.0.0.2"))]
+#[case::a_name(named("hooks.example"))]
+#[case::nobody(CertificateParams::default())]
+#[tokio::test]
+async fn a_certificate_for_another_time_or_host_is_not(#[case] params: CertificateParams) {
+    let authority = Authority::new();
+    let receiver = receiver(authority.certify(&params, &["http/1.1"])).await;
+    let attempted = post_over_tls(&trusting(&authority), &receiver).await;
+    assert_eq!(failure(&attempted), Some(Failure::TlsCertificate));
+}
+
+#[tokio::test]
+async fn nobody_vouches_for_himself() {
+    let receiver = receiver(self_signed(&named("127.0.0.1"))).await;
+    let attempted = post_over_tls(&egress(loopback()), &receiver).await;
+    assert_eq!(failure(&attempted), Some(Failure::TlsCertificate));
+}
+
+#[tokio::test]
+async fn an_authority_that_was_not_named_is_not_trusted() {
+    let receiver = receiver(Authority::new().certify(&named("127.0.0.1"), &["http/1.1"])).await;
+    let attempted = post_over_tls(&trusting(&Authority::new()), &receiver).await;
+    assert_eq!(failure(&attempted), Some(Failure::TlsCertificate));
+}
+
+#[rstest]
+#[case::plain_http(&b"HTTP/1.1 400 Bad Request\r\n\r\n"[..])]
+// An alert, protocol_version: what a server that knows TLS 1.1 alone says.
+#[case::old_version(&b"\x15\x03\x01\x00\x02\x02\x46"[..])]
+#[case::nothing(&b""[..])]
+#[tokio::test]
+async fn a_handshake_that_fails_otherwise(#[case] bytes: &'static [u8]) {
+    let receiver = Receiver::start(move |mut stream| async move {
+        let mut hello = [0; 5];
+        stream.read_exact(&mut hello).await.unwrap();
+        let _cut_short = stream.write_all(bytes).await;
+        let _cut_short = stream.shutdown().await;
+        crate::support::until_closed(&mut stream).await;
+    })
+    .await;
+    let attempted = post_over_tls(&egress(loopback()), &receiver).await;
+    assert_eq!(failure(&attempted), Some(Failure::TlsFailed), "{attempted:?}");
+}
+
+#[tokio::test]
+async fn a_file_of_authorities_that_holds_none_is_an_error() {
+    let names = Names::Servers(vec!["127.0.0.1:9".parse().unwrap()]);
+    let missing = PathBuf::from("/nonexistent/authorities.pem");
+    let built = Egress::build(loopback(), Some(&missing), &names);
+    assert!(matches!(built, Err(EgressError::Authorities { .. })));
+
+    let empty = tempfile::NamedTempFile::new().unwrap();
+    let built = Egress::build(loopback(), Some(&empty.path().to_owned()), &names);
+    assert!(matches!(built, Err(EgressError::NoAuthority { .. })));
+}
+
+#[tokio::test]
+async fn what_was_answered_in_plain_is_no_answer_to_tls() {
+    let receiver = saying("HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n").await;
+    let policy = loopback();
+    let attempted = post(&egress(policy), &receiver.url(), AMPLE).await;
+    assert_eq!(status(&attempted), Some(200));
+}

@@ -1,0 +1,9 @@
+//! The whole program, each role a process: what is published arrives, whatever is killed.
+
+#![expect(clippy::unwrap_used, reason = "a test that fails here says where")]
+
+mod delivery;
+mod demonstration;
+mod kill;
+mod publishers;
+mod support;
