@@ -29,6 +29,11 @@ pub(super) fn of(error: &reqwest::Error) -> Failure {
     if error.is_connect() {
         return io.map_or(Failure::ConnectionFailed, of_connect);
     }
+    // The receiver reset the stream or said that it goes away; what we found amiss is the protocol's.
+    let http2 = causes(error).find_map(|cause| cause.downcast_ref::<h2::Error>());
+    if http2.is_some_and(h2::Error::is_remote) {
+        return Failure::ConnectionClosed;
+    }
     let http = causes(error)
         .filter_map(|cause| cause.downcast_ref::<hyper::Error>())
         .last();

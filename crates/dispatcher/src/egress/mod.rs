@@ -79,6 +79,12 @@ pub enum EgressError {
         /// What is wrong.
         source: rustls::Error,
     },
+    /// There is none in it.
+    #[error("{path} holds no certificate")]
+    NoAuthority {
+        /// The file.
+        path: PathBuf,
+    },
     /// TLS can't be set up.
     #[error("TLS can't be set up")]
     Tls(#[from] rustls::Error),
@@ -261,6 +267,7 @@ fn tls(ca_file: Option<&PathBuf>) -> Result<ClientConfig, EgressError> {
             path: path.clone(),
             source,
         };
+        let public = roots.len();
         for certificate in CertificateDer::pem_file_iter(path).map_err(unreadable)? {
             roots
                 .add(certificate.map_err(unreadable)?)
@@ -268,6 +275,9 @@ fn tls(ca_file: Option<&PathBuf>) -> Result<ClientConfig, EgressError> {
                     path: path.clone(),
                     source,
                 })?;
+        }
+        if roots.len() == public {
+            return Err(EgressError::NoAuthority { path: path.clone() });
         }
     }
     let provider = Arc::new(rustls::crypto::ring::default_provider());

@@ -9,7 +9,9 @@ use tokio::io::AsyncWriteExt;
 use tokio::sync::watch;
 use tokio::time::timeout;
 
-use crate::support::{AMPLE, SHORT, SLACK, egress, loopback, post, post_to, saying, status, until_closed};
+use crate::support::{
+    AMPLE, SHORT, SLACK, egress, loopback, post, post_to, saying, status, until_closed,
+};
 
 /// Says `head`, then `more` for as long as anybody listens, and tells when nobody does.
 async fn endless(head: &'static str, more: Bytes) -> (Receiver, watch::Receiver<bool>) {
@@ -30,7 +32,10 @@ async fn endless(head: &'static str, more: Bytes) -> (Receiver, watch::Receiver<
 #[rstest]
 #[case::until_the_end("HTTP/1.1 200 OK\r\n\r\n", Bytes::from(vec![b'a'; 4096]))]
 #[case::ten_gigabytes("HTTP/1.1 200 OK\r\ncontent-length: 10000000000\r\n\r\n", Bytes::from(vec![b'a'; 4096]))]
-#[case::chunks("HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n", Bytes::from_static(b"1\r\na\r\n"))]
+#[case::chunks(
+    "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n",
+    Bytes::from_static(b"1\r\na\r\n")
+)]
 #[tokio::test]
 async fn an_endless_body_is_cut_off(#[case] head: &'static str, #[case] more: Bytes) {
     let (receiver, mut ended) = endless(head, more).await;
@@ -38,10 +43,16 @@ async fn an_endless_body_is_cut_off(#[case] head: &'static str, #[case] more: By
     let attempted = post_to(&receiver, AMPLE).await;
 
     assert_eq!(status(&attempted), Some(200));
-    assert_eq!((attempted.answer.len(), attempted.extent), (ANSWER_BYTES, Extent::Truncated));
+    assert_eq!(
+        (attempted.answer.len(), attempted.extent),
+        (ANSWER_BYTES, Extent::Truncated)
+    );
     assert!(attempted.answer.iter().all(|byte| *byte == b'a'));
     assert!(attempted.duration < SLACK, "{:?}", attempted.duration);
-    timeout(AMPLE, ended.wait_for(|gone| *gone)).await.unwrap().unwrap();
+    timeout(AMPLE, ended.wait_for(|gone| *gone))
+        .await
+        .unwrap()
+        .unwrap();
 }
 
 #[tokio::test]
@@ -49,9 +60,15 @@ async fn endless_chunk_extensions_are_cut_off() {
     let head = "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n1;a=";
     let (receiver, mut ended) = endless(head, Bytes::from(vec![b'b'; 4096])).await;
     let attempted = post_to(&receiver, AMPLE).await;
-    assert_eq!((status(&attempted), attempted.extent), (Some(200), Extent::Truncated));
+    assert_eq!(
+        (status(&attempted), attempted.extent),
+        (Some(200), Extent::Truncated)
+    );
     assert!(attempted.duration < SLACK, "{:?}", attempted.duration);
-    timeout(AMPLE, ended.wait_for(|gone| *gone)).await.unwrap().unwrap();
+    timeout(AMPLE, ended.wait_for(|gone| *gone))
+        .await
+        .unwrap()
+        .unwrap();
 }
 
 #[rstest]
@@ -63,14 +80,33 @@ async fn the_bound_is_exact(#[case] length: usize, #[case] extent: Extent) {
     let answer = format!("HTTP/1.1 500 ?\r\ncontent-length: {length}\r\n\r\n{body}");
     let attempted = post_to(&saying(answer).await, AMPLE).await;
     assert_eq!(status(&attempted), Some(500));
-    assert_eq!((attempted.answer.len(), attempted.extent), (length.min(ANSWER_BYTES), extent));
+    assert_eq!(
+        (attempted.answer.len(), attempted.extent),
+        (length.min(ANSWER_BYTES), extent)
+    );
 }
 
 #[rstest]
-#[case::longer_than_it_is("HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\nshort", "short", Extent::Truncated)]
-#[case::shorter_than_it_is("HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nokHTTP/1.1 500 ?\r\n\r\n", "ok", Extent::Whole)]
-#[case::bad_chunk("HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n2\r\nok\r\nzz\r\n", "ok", Extent::Truncated)]
-#[case::chunk_of_all_memory("HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\nfffffffffffffff0\r\nok", "ok", Extent::Truncated)]
+#[case::longer_than_it_is(
+    "HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\nshort",
+    "short",
+    Extent::Truncated
+)]
+#[case::shorter_than_it_is(
+    "HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nokHTTP/1.1 500 ?\r\n\r\n",
+    "ok",
+    Extent::Whole
+)]
+#[case::bad_chunk(
+    "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n2\r\nok\r\nzz\r\n",
+    "ok",
+    Extent::Truncated
+)]
+#[case::chunk_of_all_memory(
+    "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\nfffffffffffffff0\r\nok",
+    "ok",
+    Extent::Truncated
+)]
 #[tokio::test]
 async fn a_body_that_lies_changes_nothing(
     #[case] answer: &'static str,
@@ -79,7 +115,10 @@ async fn a_body_that_lies_changes_nothing(
 ) {
     let attempted = post_to(&saying(answer).await, AMPLE).await;
     assert_eq!(status(&attempted), Some(200), "{attempted:?}");
-    assert_eq!((attempted.answer.as_ref(), attempted.extent), (kept.as_bytes(), extent));
+    assert_eq!(
+        (attempted.answer.as_ref(), attempted.extent),
+        (kept.as_bytes(), extent)
+    );
 }
 
 #[tokio::test]
@@ -150,7 +189,10 @@ async fn a_connection_with_an_unread_rest_is_not_used_again() {
     let egress = egress(loopback());
     for _ in 0..2 {
         let attempted = post(&egress, &receiver.url(), AMPLE).await;
-        assert_eq!((status(&attempted), attempted.extent), (Some(200), Extent::Truncated));
+        assert_eq!(
+            (status(&attempted), attempted.extent),
+            (Some(200), Extent::Truncated)
+        );
     }
     assert_eq!(receiver.connections(), 2);
 }

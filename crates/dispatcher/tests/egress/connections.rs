@@ -36,7 +36,11 @@ async fn a_reset_before_the_answer(#[case] after_bytes: usize) {
     })
     .await;
     let attempted = post_to(&receiver, AMPLE).await;
-    assert_eq!(failure(&attempted), Some(Failure::ConnectionClosed), "{attempted:?}");
+    assert_eq!(
+        failure(&attempted),
+        Some(Failure::ConnectionClosed),
+        "{attempted:?}"
+    );
     assert_eq!(receiver.connections(), 1, "it is not sent again");
 }
 
@@ -58,7 +62,10 @@ async fn a_connection_is_used_again() {
     .await;
     let egress = egress(loopback());
     for _ in 0..5 {
-        assert_eq!(status(&post(&egress, &receiver.url(), AMPLE).await), Some(200));
+        assert_eq!(
+            status(&post(&egress, &receiver.url(), AMPLE).await),
+            Some(200)
+        );
     }
     assert_eq!(receiver.connections(), 1);
 }
@@ -68,7 +75,10 @@ async fn a_connection_that_was_closed_meanwhile_fails_nothing() {
     let receiver = saying(OK).await;
     let egress = egress(loopback());
     for made in 1..=3 {
-        assert_eq!(status(&post(&egress, &receiver.url(), AMPLE).await), Some(200));
+        assert_eq!(
+            status(&post(&egress, &receiver.url(), AMPLE).await),
+            Some(200)
+        );
         assert_eq!(receiver.connections(), made);
     }
 }
@@ -93,7 +103,16 @@ async fn what_is_sent_is_what_was_given_and_little_else() {
         let mut names: Vec<&str> = request.headers.keys().map(|name| name.as_str()).collect();
         names.sort_unstable();
         // No accept-encoding, no cookie, no referer, nothing of a proxy.
-        assert_eq!(names, ["accept", "content-length", "content-type", "host", "user-agent"]);
+        assert_eq!(
+            names,
+            [
+                "accept",
+                "content-length",
+                "content-type",
+                "host",
+                "user-agent"
+            ]
+        );
         assert_eq!(request.method, http::Method::POST);
         assert_eq!(request.uri, "/webhooks?a=b&c");
         assert_eq!(request.body.as_ref(), b"{\"a\": 1}");
@@ -109,5 +128,8 @@ fn a_request_does_not_show_what_it_carries() {
         headers,
         body: Bytes::from_static(b"SECRET"),
     };
-    assert_eq!(format!("{request:?}"), "WebhookRequest { body_bytes: 6, .. }");
+    assert_eq!(
+        format!("{request:?}"),
+        "WebhookRequest { body_bytes: 6, .. }"
+    );
 }

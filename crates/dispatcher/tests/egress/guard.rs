@@ -42,7 +42,12 @@ async fn loopback_is_refused_however_it_is_spelled(#[case] host: &str) {
             http: PlainHttp::Allowed,
             ..AddressPolicy::default()
         };
-        let attempted = post(&egress(policy), &format!("{scheme}://{host}:{port}/"), AMPLE).await;
+        let attempted = post(
+            &egress(policy),
+            &format!("{scheme}://{host}:{port}/"),
+            AMPLE,
+        )
+        .await;
         assert_eq!(failure(&attempted), Some(Failure::AddressForbidden));
         assert!(attempted.answer.is_empty());
     }
@@ -79,8 +84,16 @@ async fn a_url_that_was_no_endpoints_is_refused_at_the_send_too(#[case] pattern:
 
 #[tokio::test]
 async fn an_allowed_network_allows_nothing_beside_it() {
-    for inside in ["http://10.0.0.1/", "http://169.254.169.254/", "http://[::1]/"] {
+    for inside in [
+        "http://10.0.0.1/",
+        "http://169.254.169.254/",
+        "http://[::1]/",
+    ] {
         let attempted = post(&egress(loopback()), inside, AMPLE).await;
-        assert_eq!(failure(&attempted), Some(Failure::AddressForbidden), "{inside}");
+        assert_eq!(
+            failure(&attempted),
+            Some(Failure::AddressForbidden),
+            "{inside}"
+        );
     }
 }

@@ -102,9 +102,11 @@ fn answer(question: &Message, name: &Name, kind: RecordType, say: &Say) -> Optio
 }
 
 fn of_kind(addresses: &[IpAddr], kind: RecordType) -> impl Iterator<Item = RData> {
-    addresses.iter().filter_map(move |address| match (address, kind) {
-        (IpAddr::V4(address), RecordType::A) => Some(RData::A(A(*address))),
-        (IpAddr::V6(address), RecordType::AAAA) => Some(RData::AAAA(AAAA(*address))),
-        _ => None,
-    })
+    addresses
+        .iter()
+        .filter_map(move |address| match (address, kind) {
+            (IpAddr::V4(address), RecordType::A) => Some(RData::A(A(*address))),
+            (IpAddr::V6(address), RecordType::AAAA) => Some(RData::AAAA(AAAA(*address))),
+            _ => None,
+        })
 }

@@ -37,7 +37,10 @@ async fn a_name_is_resolved_once_for_a_connection() {
     questions.sort_unstable();
     // Both families, absolutely, and nothing else: no search domain, no second look.
     let name = || "hooks.example.".to_owned();
-    assert_eq!(questions, [(name(), RecordType::A), (name(), RecordType::AAAA)]);
+    assert_eq!(
+        questions,
+        [(name(), RecordType::A), (name(), RecordType::AAAA)]
+    );
 }
 
 #[rstest]
@@ -52,7 +55,7 @@ async fn a_name_without_addresses_fails_with_its_own_reason(
 ) {
     let server = NameServer::start(vec![say]).await;
     let egress = asking(&server, loopback());
-    let attempted = post(&egress, "http://hooks.invalid/", AMPLE).await;
+    let attempted = post(&egress, "http://hooks.example/", AMPLE).await;
     assert_eq!(failure(&attempted), Some(expected));
 }
 
@@ -63,11 +66,19 @@ async fn name_servers_that_are_silent_are_waited_for_a_bounded_time() {
 
     let short = post(&egress, "http://hooks.example/", SHORT).await;
     assert_eq!(failure(&short), Some(Failure::DnsTimeout));
-    assert!((SHORT..SHORT + SLACK).contains(&short.duration), "{:?}", short.duration);
+    assert!(
+        (SHORT..SHORT + SLACK).contains(&short.duration),
+        "{:?}",
+        short.duration
+    );
 
     let ample = post(&egress, "http://hooks.example/", Duration::from_secs(60)).await;
     assert_eq!(failure(&ample), Some(Failure::DnsTimeout));
-    assert!(ample.duration < Duration::from_secs(10) + SLACK, "{:?}", ample.duration);
+    assert!(
+        ample.duration < Duration::from_secs(10) + SLACK,
+        "{:?}",
+        ample.duration
+    );
 }
 
 #[rstest]
@@ -125,7 +136,10 @@ async fn a_loop_of_aliases_ends() {
     let attempted = post(&asking(&server, loopback()), "http://hooks.example/", AMPLE).await;
     let seen = failure(&attempted);
     assert!(
-        matches!(seen, Some(Failure::DnsNotFound | Failure::DnsFailed | Failure::DnsTimeout)),
+        matches!(
+            seen,
+            Some(Failure::DnsNotFound | Failure::DnsFailed | Failure::DnsTimeout)
+        ),
         "{attempted:?}"
     );
 }
@@ -133,7 +147,10 @@ async fn a_loop_of_aliases_ends() {
 #[tokio::test]
 async fn a_name_that_moves_inside_is_forbidden_from_then_on() {
     let receiver = saying(OK).await;
-    let says = vec![Say::addresses(&["127.0.0.1"]), Say::addresses(&["10.0.0.1"])];
+    let says = vec![
+        Say::addresses(&["127.0.0.1"]),
+        Say::addresses(&["10.0.0.1"]),
+    ];
     let server = NameServer::start(says).await;
     let egress = asking(&server, loopback());
 
@@ -154,6 +171,10 @@ async fn only_so_many_addresses_are_tried() {
     let addresses: Vec<&str> = addresses.iter().map(String::as_str).collect();
     let server = NameServer::start(vec![Say::addresses(&addresses)]).await;
     let attempted = post(&asking(&server, loopback()), &at(&receiver), AMPLE).await;
-    assert_eq!(failure(&attempted), Some(Failure::ConnectionRefused), "{attempted:?}");
+    assert_eq!(
+        failure(&attempted),
+        Some(Failure::ConnectionRefused),
+        "{attempted:?}"
+    );
     assert_eq!(receiver.connections(), 0);
 }

@@ -59,7 +59,10 @@ async fn a_head_that_drips(
     let attempted = post_to(&repeating(start, more, every).await, SHORT).await;
     let seen = failure(&attempted);
     assert!(
-        matches!(seen, Some(Failure::ResponseTimeout | Failure::ProtocolError)),
+        matches!(
+            seen,
+            Some(Failure::ResponseTimeout | Failure::ProtocolError)
+        ),
         "{attempted:?}"
     );
     assert!(attempted.duration < SHORT + SLACK);
@@ -80,7 +83,9 @@ async fn a_receiver_that_never_reads() {
         headers: HeaderMap::new(),
         body: Bytes::from(vec![b' '; 64 * 1024 * 1024]),
     };
-    let attempted = egress(loopback()).post(&url(&receiver.url()), request, SHORT).await;
+    let attempted = egress(loopback())
+        .post(&url(&receiver.url()), request, SHORT)
+        .await;
     assert_eq!(failure(&attempted), Some(Failure::ResponseTimeout));
     assert_in_time(attempted.duration);
 }
@@ -89,7 +94,14 @@ async fn a_receiver_that_never_reads() {
 async fn a_machine_that_answers_no_connection() {
     // A listener whose queue is full drops what else wants to connect, as a black hole does.
     let listener = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
-    listener.bind(&"127.0.0.1:0".parse::<std::net::SocketAddr>().unwrap().into()).unwrap();
+    listener
+        .bind(
+            &"127.0.0.1:0"
+                .parse::<std::net::SocketAddr>()
+                .unwrap()
+                .into(),
+        )
+        .unwrap();
     listener.listen(0).unwrap();
     let address = listener.local_addr().unwrap().as_socket().unwrap();
     let mut waiting = Vec::new();
