@@ -140,16 +140,21 @@ pub fn target(url: &Url, policy: &AddressPolicy) -> Result<Target, EndpointUrlEr
     match url.host().ok_or(EndpointUrlError::Malformed)? {
         Host::Ipv4(address) => literal(address.into()),
         Host::Ipv6(address) => literal(address.into()),
-        Host::Domain(name) if has_empty_label(name) => Err(EndpointUrlError::Malformed),
+        Host::Domain(name) if !is_name(name) => Err(EndpointUrlError::Malformed),
         Host::Domain(name) if is_local(name) => Err(EndpointUrlError::LocalName),
         Host::Domain(name) => Ok(Target::Name(name.to_owned())),
     }
 }
 
-/// One full stop at the end says that the name is absolute; any other must stand between labels.
-fn has_empty_label(name: &str) -> bool {
+/// Whether it is a name that a name server can know: labels of letters, digits, hyphens and
+/// underscores, full stops between them and perhaps one at the end. The URL parser takes more
+/// (quotes, braces, empty labels), and has made ASCII of what is not.
+/// Source: RFC 1035, sections 2.3.1 and 2.3.4; the underscore is seen in practice.
+fn is_name(name: &str) -> bool {
     let name = name.strip_suffix('.').unwrap_or(name);
-    name.split('.').any(str::is_empty)
+    let is_character = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
+    let is_label = |label: &str| (1..=63).contains(&label.len()) && label.bytes().all(is_character);
+    name.len() <= 253 && name.split('.').all(is_label)
 }
 
 /// A name without a full stop is looked up in the resolver's search domains: inside.
@@ -188,6 +193,7 @@ mod tests {
     #[case("https://[2606:4700:4700::1111]/")]
     #[case("https://example.com./")]
     #[case("https://locally.example/")]
+    #[case("https://a_b.a-b.example/")]
     #[case("https://localhost.example/")]
     #[case("https://xn--bcher-kva.example/")]
     #[case("https://münchen.example:1024/ä?ö=ü")]
@@ -281,6 +287,10 @@ mod tests {
     #[case("https://127.0.0.1../", EndpointUrlError::Malformed)]
     #[case("https://example.com../", EndpointUrlError::Malformed)]
     #[case("https://.example.com/", EndpointUrlError::Malformed)]
+    #[case("https://a\"b.example/", EndpointUrlError::Malformed)]
+    #[case("https://a{b}.example/", EndpointUrlError::Malformed)]
+    #[case("https://*.example.com/", EndpointUrlError::Malformed)]
+    #[case("https://a;b.example/", EndpointUrlError::Malformed)]
     #[case("https://a..example.com/", EndpointUrlError::Malformed)]
     #[case("https://exam ple.com/", EndpointUrlError::Malformed)]
     #[case("https://example.com/\r\nhost: inside", EndpointUrlError::Malformed)]
@@ -350,6 +360,15 @@ mod tests {
             parsed(&format!("{longest}a")),
             Err(EndpointUrlError::TooLong)
         );
+    }
+
+    #[rstest]
+    #[case(63, 3, true)]
+    #[case(64, 1, false)]
+    #[case(63, 4, false)]
+    fn names_have_bounds(#[case] label: usize, #[case] labels: usize, #[case] passes: bool) {
+        let name = vec!["a".repeat(label); labels].join(".");
+        assert_eq!(parsed(&format!("https://{name}.example/")).is_ok(), passes);
     }
 
     #[test]
