@@ -20,6 +20,9 @@ pub(super) fn of(error: &reqwest::Error) -> Failure {
             return of_tls(tls);
         }
     }
+    if error.is_builder() {
+        return Failure::UrlForbidden;
+    }
     if error.is_connect() && error.is_timeout() {
         return Failure::ConnectTimeout;
     }
@@ -29,7 +32,8 @@ pub(super) fn of(error: &reqwest::Error) -> Failure {
     if error.is_connect() {
         return io.map_or(Failure::ConnectionFailed, of_connect);
     }
-    // The receiver reset the stream or said that it goes away; what we found amiss is the protocol's.
+    // The receiver reset the stream or said that it goes away. What we found amiss ourselves is
+    // a breach of the protocol.
     let http2 = causes(error).find_map(|cause| cause.downcast_ref::<h2::Error>());
     if http2.is_some_and(h2::Error::is_remote) {
         return Failure::ConnectionClosed;

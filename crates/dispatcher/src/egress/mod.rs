@@ -6,9 +6,12 @@
 //! headers and body.
 
 mod answer;
+mod client;
 mod failure;
 mod resolver;
 mod stage;
+mod target;
+mod tls;
 
 use std::fmt;
 use std::net::SocketAddr;
@@ -18,47 +21,18 @@ use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
 use domain::address::AddressPolicy;
-use domain::endpoint_url::{self, EndpointUrlError};
 use domain::outcome::{Failure, Observed};
 use domain::report::Extent;
 use domain::retry_after;
 use http::HeaderMap;
 use http::header::RETRY_AFTER;
-use reqwest::redirect;
-use rustls::pki_types::CertificateDer;
-use rustls::pki_types::pem::{self, PemObject};
-use rustls::{ClientConfig, RootCertStore};
+use rustls::pki_types::pem;
 use tokio::time::Instant;
-use tower::util::MapFutureLayer;
 use url::Url;
 
 use crate::config::Config;
 use resolver::GuardedResolver;
-
-/// The longest that connecting may take, name look-up and TLS handshake with it; the attempt's
-/// deadline goes before it.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
-
-/// How long an idle connection is kept. Below the 60 s after which many servers close theirs.
-const IDLE_TIMEOUT: Duration = Duration::from_secs(55);
-
-/// How long a connection of HTTP/2 with requests on it may be silent before it is asked whether
-/// it is alive, and for its answer. Without the question, one that died silently would stay in the
-/// pool and swallow every request to its host.
-const ALIVE_INTERVAL: Duration = Duration::from_secs(10);
-const ALIVE_TIMEOUT: Duration = Duration::from_secs(10);
-
-/// Idle connections kept for one host.
-const IDLE_PER_HOST: usize = 64;
-
-/// The most headers of an answer, and the most bytes of them over HTTP/2.
-const ANSWER_HEADERS: usize = 100;
-const ANSWER_HEADER_BYTES: u32 = 64 * 1024;
-
-/// The most bytes of bodies that a receiver may send over HTTP/2 before we read them: on one
-/// request, and on one connection.
-const STREAM_WINDOW_BYTES: u32 = 64 * 1024;
-const CONNECTION_WINDOW_BYTES: u32 = 1024 * 1024;
+use target::VettedTarget;
 
 /// Why the egress can't be built.
 #[derive(Debug, thiserror::Error)]
@@ -134,21 +108,6 @@ pub struct Attempted {
     pub duration: Duration,
 }
 
-/// A URL that was judged for the send that follows. There is no other way to make one.
-struct VettedTarget(Url);
-
-impl VettedTarget {
-    fn vet(url: &Url, policy: &AddressPolicy) -> Result<Self, Failure> {
-        match endpoint_url::target(url, policy) {
-            Ok(_) => Ok(Self(url.clone())),
-            Err(EndpointUrlError::Address(_) | EndpointUrlError::LocalName) => {
-                Err(Failure::AddressForbidden)
-            }
-            Err(_) => Err(Failure::UrlForbidden),
-        }
-    }
-}
-
 /// Sends deliveries. Cheap to clone; connections are kept and shared.
 #[derive(Debug, Clone)]
 pub struct Egress {
@@ -180,27 +139,7 @@ impl Egress {
     ) -> Result<Self, EgressError> {
         let policy = Arc::new(policy);
         let resolver = GuardedResolver::new(names, Arc::clone(&policy))?;
-        #[expect(clippy::disallowed_methods, reason = "the one place where it is made")]
-        let builder = reqwest::Client::builder();
-        let client = builder
-            .tls_backend_preconfigured(tls(ca_file)?)
-            .dns_resolver(resolver)
-            .redirect(redirect::Policy::none())
-            .referer(false)
-            .no_proxy()
-            .retry(reqwest::retry::never())
-            .connector_layer(MapFutureLayer::new(stage::connecting))
-            .connect_timeout(CONNECT_TIMEOUT)
-            .pool_idle_timeout(IDLE_TIMEOUT)
-            .pool_max_idle_per_host(IDLE_PER_HOST)
-            .http1_max_headers(ANSWER_HEADERS)
-            .http2_max_header_list_size(ANSWER_HEADER_BYTES)
-            .http2_initial_stream_window_size(STREAM_WINDOW_BYTES)
-            .http2_initial_connection_window_size(CONNECTION_WINDOW_BYTES)
-            .http2_keep_alive_interval(ALIVE_INTERVAL)
-            .http2_keep_alive_timeout(ALIVE_TIMEOUT)
-            .tcp_nodelay(true)
-            .build()?;
+        let client = client::build(resolver, tls::config(ca_file)?)?;
         Ok(Self { client, policy })
     }
 
@@ -239,7 +178,7 @@ impl Egress {
         let WebhookRequest { headers, body } = request;
         let sending = self
             .client
-            .post(target.0)
+            .post(target.into_url())
             .headers(headers)
             .body(body)
             .send();
@@ -255,36 +194,4 @@ fn observed(response: &reqwest::Response) -> Observed {
         retry_after: asked
             .and_then(|value| retry_after::parse(value.as_bytes(), SystemTime::now())),
     }
-}
-
-/// TLS 1.2 and 1.3 with the public authorities, the same on every machine, and the operator's own.
-fn tls(ca_file: Option<&PathBuf>) -> Result<ClientConfig, EgressError> {
-    let mut roots = RootCertStore {
-        roots: webpki_roots::TLS_SERVER_ROOTS.to_vec(),
-    };
-    if let Some(path) = ca_file {
-        let unreadable = |source| EgressError::Authorities {
-            path: path.clone(),
-            source,
-        };
-        let public = roots.len();
-        for certificate in CertificateDer::pem_file_iter(path).map_err(unreadable)? {
-            roots
-                .add(certificate.map_err(unreadable)?)
-                .map_err(|source| EgressError::Authority {
-                    path: path.clone(),
-                    source,
-                })?;
-        }
-        if roots.len() == public {
-            return Err(EgressError::NoAuthority { path: path.clone() });
-        }
-    }
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let mut config = ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()?
-        .with_root_certificates(roots)
-        .with_no_client_auth();
-    config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
-    Ok(config)
 }

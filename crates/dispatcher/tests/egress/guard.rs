@@ -71,6 +71,7 @@ async fn http_is_refused_unless_allowed() {
 #[case("http://{}/#fragment")]
 #[case("ftp://{}/")]
 #[case("file:///etc/passwd")]
+#[case("http://a\"b.example/")]
 #[case("http://127.0.0.1:22/")]
 #[case("http://127.0.0.1:6379/")]
 #[tokio::test]

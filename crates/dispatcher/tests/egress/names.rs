@@ -60,6 +60,14 @@ async fn a_name_without_addresses_fails_with_its_own_reason(
 }
 
 #[tokio::test]
+async fn a_name_that_never_exists_needs_no_name_server() {
+    let egress = Egress::build(loopback(), None::<&PathBuf>, &Names::System).unwrap();
+    // This name never exists (RFC 6761, section 6.4), so the test needs no network.
+    let attempted = post(&egress, "http://hooks.invalid/", AMPLE).await;
+    assert_eq!(failure(&attempted), Some(Failure::DnsNotFound));
+}
+
+#[tokio::test]
 async fn name_servers_that_are_silent_are_waited_for_a_bounded_time() {
     let server = NameServer::start(vec![Say::Nothing]).await;
     let egress = asking(&server, loopback());
