@@ -309,6 +309,13 @@ impl Cluster {
         usage(pid)
     }
 
+    /// Whether a role has logged this.
+    #[must_use]
+    pub fn log_has(&self, role: Role, what: &str) -> bool {
+        let log = fs::read(self.log(role)).unwrap_or_default();
+        String::from_utf8_lossy(&log).contains(what)
+    }
+
     /// The end of what a role has logged.
     #[must_use]
     pub fn log_tail(&self, role: Role) -> String {

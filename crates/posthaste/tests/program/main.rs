@@ -6,4 +6,5 @@ mod delivery;
 mod demonstration;
 mod kill;
 mod publishers;
+mod quarantine;
 mod support;
