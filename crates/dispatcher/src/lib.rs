@@ -17,10 +17,10 @@ mod dispatcher;
 mod memory;
 
 mod admission;
-mod refusal;
 mod directory;
 mod gate;
 mod payloads;
+mod refusal;
 mod room;
 
 mod attempt;
