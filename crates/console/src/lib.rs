@@ -3,7 +3,7 @@
 //! It reads and writes the record, and to send anything it publishes to the same queues as
 //! everybody else: on the retry lane, so that live traffic keeps its latency.
 //!
-//! **Invariant:** who may do what is decided in [`access`], by the types that handlers take.
+//! **Invariant:** who may do what is decided in `access`, by the types that handlers take.
 //! **Invariant:** a secret is in the answer that made it, and in no other.
 
 mod config;

@@ -1,7 +1,7 @@
 //! Ingest: accepts events over HTTP and from the inbox queue.
 //!
-//! What a publisher sent becomes a draft; [`check`] makes an event of it or says what is wrong;
-//! the [`batcher`] publishes events together and tells each of them when the broker has it.
+//! What a publisher sent becomes a draft; `check` makes an event of it or says what is wrong;
+//! the `batcher` publishes events together and tells each of them when the broker has it.
 //!
 //! **Invariant:** an event is said to be accepted only after the broker's confirm of a message
 //! that holds it. **Invariant:** nothing here writes to Postgres, and a payload's bytes are a
