@@ -5,6 +5,8 @@
 mod delivery;
 mod demonstration;
 mod kill;
+mod management;
 mod publishers;
+mod publishing;
 mod quarantine;
 mod support;

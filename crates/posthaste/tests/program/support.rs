@@ -8,8 +8,11 @@ use axum::Router;
 use axum::body::Bytes;
 use axum::extract::State;
 use axum::http::HeaderMap;
+use http::Method;
+use http_body_util::Full;
 use reqwest::Client;
-use testkit::{Cluster, eventually};
+use serde_json::Value;
+use testkit::{Cluster, Fetched, eventually, fetch};
 use tokio::net::TcpListener;
 
 /// The real program.
@@ -108,5 +111,55 @@ impl Publisher {
             }
         })
         .await
+    }
+}
+
+/// Calls one address with one key, and with whatever headers a test needs.
+#[derive(Debug, Clone)]
+pub(crate) struct Caller {
+    pub(crate) url: String,
+    pub(crate) key: String,
+}
+
+impl Caller {
+    /// Sends a request; a body is JSON unless the headers say otherwise.
+    pub(crate) async fn send(
+        &self,
+        method: Method,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: impl Into<Bytes>,
+    ) -> Fetched {
+        let mut request = http::Request::builder()
+            .method(method)
+            .uri(format!("{}{path}", self.url))
+            .header("authorization", format!("Bearer {}", self.key));
+        if !headers.iter().any(|(name, _)| *name == "content-type") {
+            request = request.header("content-type", "application/json");
+        }
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        fetch(request.body(Full::new(body.into())).unwrap())
+            .await
+            .unwrap()
+    }
+
+    /// Sends JSON without further headers.
+    pub(crate) async fn json(&self, method: Method, path: &str, body: &Value) -> Fetched {
+        self.send(method, path, &[], body.to_string()).await
+    }
+
+    /// Gets a path.
+    pub(crate) async fn get(&self, path: &str) -> Fetched {
+        self.send(Method::GET, path, &[], "").await
+    }
+
+    /// The same address with another key.
+    pub(crate) fn with_key(&self, key: &str) -> Self {
+        Self {
+            url: self.url.clone(),
+            key: key.to_owned(),
+        }
     }
 }
