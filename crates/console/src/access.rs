@@ -7,10 +7,11 @@
 use std::marker::PhantomData;
 
 use axum::extract::{FromRequestParts, Path, RawPathParams};
+use axum::http::StatusCode;
 use axum::http::request::Parts;
-use axum::http::{StatusCode, header};
 use domain::id::{Id, Kind, TenantId};
 use serde::Deserialize;
+use service::bearer;
 use service::problem::Problem;
 use store::api_keys::{Reach, Scope};
 use store::directory::Access;
@@ -128,13 +129,7 @@ fn access(parts: &Parts, api: &Api) -> Result<std::sync::Arc<Access>, Problem> {
             detail,
         )
     };
-    let bearer = parts
-        .headers
-        .get(header::AUTHORIZATION)
-        .and_then(|value| value.to_str().ok())
-        .and_then(|value| value.split_once(' '))
-        .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"))
-        .map(|(_, key)| key.trim())
+    let bearer = bearer::token(&parts.headers)
         .ok_or_else(|| unauthorized("send the header Authorization: Bearer phk_…"))?;
     let access = api.access.current().authenticate(bearer);
     access.ok_or_else(|| unauthorized("the API key is not known, or was revoked"))

@@ -103,11 +103,11 @@ fn problem(status: StatusCode, body: &[u8]) -> String {
         detail
     };
     for error in problem["errors"].as_array().into_iter().flatten() {
-        line.push_str(&format!(
-            "; {}: {}",
-            text(error, "pointer"),
-            text(error, "detail")
-        ));
+        let (pointer, detail) = (text(error, "pointer"), text(error, "detail"));
+        // A problem with one fault has it in its detail.
+        if !line.contains(&detail) {
+            line.push_str(&format!("; {pointer}: {detail}"));
+        }
     }
     format!("{line} ({})", status.as_u16())
 }

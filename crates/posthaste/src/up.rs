@@ -11,8 +11,8 @@ use sandbox::{Options, Place, Progress, Servers};
 use secrecy::{ExposeSecret, SecretString};
 use service::telemetry::Telemetry;
 use service::{Health, Lifecycle, Readiness, ops};
-use store::Keyring;
 use store::api_keys::{NewApiKey, Reach, Scope};
+use store::{Keyring, Store};
 
 use crate::connections::{BrokerArgs, ShardsArg, StoreArgs};
 use crate::out;
@@ -87,6 +87,17 @@ pub(crate) struct Ground {
     pub(crate) broker: BrokerArgs,
     pub(crate) store: StoreArgs,
     servers: Option<Servers>,
+    first_key: FirstKey,
+}
+
+/// The API key that whoever starts private servers gets, since nobody else could make one.
+enum FirstKey {
+    /// Made once, and kept in this file.
+    Kept(PathBuf),
+    /// Made, and gone with the data.
+    Made,
+    /// None: whoever runs the database makes keys.
+    None,
 }
 
 impl Ground {
@@ -106,9 +117,13 @@ impl Ground {
             ..options
         })
         .await?;
-        let secret_keys = match &place {
-            Place::Kept(directory) => kept_keys(&directory.join("secret-keys"))?,
-            Place::Ephemeral => Keyring::generate("1")?,
+        let generate = async || Ok(Keyring::generate("1")?);
+        let (secret_keys, first_key) = match &place {
+            Place::Kept(directory) => {
+                let keys = kept(&directory.join("secret-keys"), generate).await?;
+                (keys, FirstKey::Kept(directory.join("api-key")))
+            }
+            Place::Ephemeral => (generate().await?, FirstKey::Made),
         };
         let url = |url: &str| SecretString::from(url);
         Ok(Self {
@@ -121,6 +136,7 @@ impl Ground {
                 secret_keys,
             },
             servers: Some(servers),
+            first_key,
         })
     }
 
@@ -133,16 +149,19 @@ impl Ground {
     }
 }
 
-/// The keys in a file that only its owner reads, made when there is none.
-fn kept_keys(file: &Path) -> anyhow::Result<SecretString> {
+/// A secret in a file that only its owner reads, made when there is none.
+async fn kept(
+    file: &Path,
+    make: impl AsyncFnOnce() -> anyhow::Result<SecretString>,
+) -> anyhow::Result<SecretString> {
     use std::io::Write;
     use std::os::unix::fs::OpenOptionsExt;
-    let said = || format!("the secret keys in {}", file.display());
+    let said = || format!("the secret in {}", file.display());
     if file.exists() {
         let kept = std::fs::read_to_string(file).with_context(said)?;
         return Ok(SecretString::from(kept.trim()));
     }
-    let made = Keyring::generate("1")?;
+    let made = make().await?;
     let mut options = std::fs::File::options();
     let opened = options.write(true).create_new(true).mode(0o600).open(file);
     opened
@@ -151,14 +170,28 @@ fn kept_keys(file: &Path) -> anyhow::Result<SecretString> {
     Ok(made)
 }
 
+/// A new key with every scope.
+async fn key(store: &Store) -> anyhow::Result<SecretString> {
+    let new = NewApiKey {
+        name: "posthaste up".to_owned(),
+        reach: Reach::Platform,
+        scopes: Scope::ALL.to_vec(),
+    };
+    let (_, text) = store
+        .create_api_key(&new)
+        .await
+        .context("the API key was not made")?;
+    Ok(SecretString::from(text.expose()))
+}
+
 /// Every role, running.
 pub(crate) struct Running {
     /// Where events are accepted.
     pub(crate) ingest_url: String,
     /// Where the management API is served.
     pub(crate) console_url: String,
-    /// A key with every scope.
-    pub(crate) key: SecretString,
+    /// A key with every scope; none where the servers are somebody else's.
+    key: Option<SecretString>,
     ground: Ground,
     life: Lifecycle,
     health: Health,
@@ -184,18 +217,18 @@ impl Running {
             life: life.clone(),
             health: health.clone(),
         };
-        let new = NewApiKey {
-            name: "posthaste up".to_owned(),
-            reach: Reach::Platform,
-            scopes: Scope::ALL.to_vec(),
+        let store = &surroundings.store;
+        let key = match &ground.first_key {
+            FirstKey::Kept(file) => Some(kept(file, async || key(store).await).await?),
+            FirstKey::Made => Some(key(store).await?),
+            FirstKey::None => None,
         };
-        let (_, key) = surroundings.store.create_api_key(&new).await?;
         let (at_ingest, at_console) = (listen(ingest_listen).await?, listen(console_listen).await?);
         let url = |address: SocketAddr| format!("http://{address}");
         Ok(Self {
             ingest_url: url(at_ingest.local_addr()?),
             console_url: url(at_console.local_addr()?),
-            key: SecretString::from(key.expose()),
+            key,
             ground,
             life,
             health,
@@ -212,6 +245,16 @@ impl Running {
                 dispatched
             }),
         })
+    }
+
+    /// A key with every scope.
+    ///
+    /// # Errors
+    /// Where the servers are somebody else's there is none.
+    pub(crate) fn key(&self) -> anyhow::Result<&SecretString> {
+        self.key
+            .as_ref()
+            .context("make a key with posthaste keys create")
     }
 
     /// Waits until every role works.
@@ -275,6 +318,7 @@ pub(crate) async fn run(up: Up, telemetry: Telemetry) -> anyhow::Result<()> {
                 secret_keys,
             },
             servers: None,
+            first_key: FirstKey::None,
         },
         _ => {
             let usual = up.data_dir.or_else(Place::usual);
@@ -291,6 +335,7 @@ pub(crate) async fn run(up: Up, telemetry: Telemetry) -> anyhow::Result<()> {
         telemetry.registry().clone(),
         life,
     ));
+    running.ready().await?;
     introduce(&running);
     let ended = running.serve(up.grace).await;
     serving.await.context("the operators' port panicked")??;
@@ -300,10 +345,17 @@ pub(crate) async fn run(up: Up, telemetry: Telemetry) -> anyhow::Result<()> {
 
 fn introduce(running: &Running) {
     out::line("posthaste is up. In another terminal:\n");
-    out::line(format_args!(
-        "  export POSTHASTE_KEY={}",
-        running.key.expose_secret()
-    ));
+    match &running.key {
+        Some(key) => {
+            out::line(format_args!(
+                "  export POSTHASTE_KEY={}",
+                key.expose_secret()
+            ));
+        }
+        None => out::line(
+            "  export POSTHASTE_KEY=$(posthaste keys create me --scope publish --scope read --scope manage)",
+        ),
+    }
     out::line(format_args!(
         "  export POSTHASTE_INGEST_URL={}",
         running.ingest_url

@@ -3,6 +3,7 @@
 //!
 //! A role is handed a [`Lifecycle`] and a [`Health`] and knows nothing of signals or ports.
 
+pub mod bearer;
 pub mod health;
 pub mod lifecycle;
 pub mod ops;

@@ -3,6 +3,7 @@
 //! Spans are exported in batches from a thread of its own, and dropped when the collector is
 //! slow: telemetry never waits in the way of a delivery.
 
+use std::io::IsTerminal;
 use std::time::Duration;
 
 use opentelemetry::trace::TracerProvider;
@@ -202,7 +203,10 @@ fn lines<S>(format: LogFormat) -> Box<dyn Layer<S> + Send + Sync>
 where
     S: Subscriber + for<'a> LookupSpan<'a>,
 {
-    let layer = fmt::layer().with_writer(std::io::stderr);
+    let stderr = std::io::stderr;
+    let layer = fmt::layer()
+        .with_writer(stderr)
+        .with_ansi(stderr().is_terminal());
     match format {
         LogFormat::Text => layer.with_target(false).boxed(),
         LogFormat::Json => layer.json().flatten_event(true).boxed(),

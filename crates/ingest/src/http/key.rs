@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::http::{HeaderMap, StatusCode};
+use service::bearer;
 use service::problem::Problem;
 use store::api_keys::Scope;
 use store::directory::Access;
@@ -24,12 +25,7 @@ pub(super) fn publisher(acceptor: &Acceptor, headers: &HeaderMap) -> Result<Arc<
             detail,
         )
     };
-    let bearer = headers
-        .get(header::AUTHORIZATION)
-        .and_then(|value| value.to_str().ok())
-        .and_then(|value| value.split_once(' '))
-        .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"))
-        .map(|(_, key)| key.trim())
+    let bearer = bearer::token(headers)
         .ok_or_else(|| unauthorized("send the header Authorization: Bearer phk_…"))?;
     let access = acceptor.directory().authenticate(bearer);
     let access = access.ok_or_else(|| unauthorized("the API key is not known, or was revoked"))?;

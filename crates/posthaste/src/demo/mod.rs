@@ -8,6 +8,7 @@ use anyhow::{Context, ensure};
 use clap::{Args, Parser};
 use domain::shard::Shards;
 use sandbox::Place;
+use secrecy::ExposeSecret;
 use service::telemetry::{DEFAULT_LOG, Telemetry, TelemetryConfig};
 
 use crate::connections::ShardsArg;
@@ -64,7 +65,7 @@ pub(crate) async fn run(demo: Demo, telemetry: TelemetryConfig) -> anyhow::Resul
     teller.note("127.0.0.0/8 is allowed as a destination, for this demonstration only");
     let told = tell_all(&running, teller).await;
     if told.is_ok() && !demo.exit {
-        try_next(&running, teller);
+        try_next(&running, teller)?;
         service::signals::end().await?;
     }
     teller.title("Stopping");
@@ -95,14 +96,13 @@ async fn tell_all(running: &Running, teller: Teller) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn try_next(running: &Running, teller: Teller) {
+fn try_next(running: &Running, teller: Teller) -> anyhow::Result<()> {
     let Running {
         ingest_url,
         console_url,
-        key,
         ..
     } = running;
-    let key = secrecy::ExposeSecret::expose_secret(key);
+    let key = running.key()?.expose_secret();
     let event = r#"{"tenant":"demo","event":"shipment.created","data":{"id":"ship_124"}}"#;
     teller.title("It stays up until you press Ctrl-C. Try next, in another terminal:");
     teller.line(&format!("\n  export POSTHASTE_KEY={key}"));
@@ -125,4 +125,5 @@ fn try_next(running: &Running, teller: Teller) {
     teller.line(&format!(
         "\n  the management API: {console_url}/openapi.json"
     ));
+    Ok(())
 }

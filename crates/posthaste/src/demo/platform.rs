@@ -35,7 +35,7 @@ impl Platform {
         let client = Client::new(Server {
             ingest_url: running.ingest_url.clone(),
             console_url: running.console_url.clone(),
-            key: running.key.clone(),
+            key: running.key()?.clone(),
         })?;
         Ok(Self {
             client,
