@@ -9,6 +9,7 @@ mod client;
 mod cmd;
 mod connections;
 mod demo;
+mod ground;
 mod out;
 mod roles;
 mod up;

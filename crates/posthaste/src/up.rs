@@ -1,20 +1,19 @@
 //! `posthaste up`: every role in one process, with private servers unless told where to find some.
 
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
 use clap::Args;
-use sandbox::{Options, Place, Progress, Servers};
+use sandbox::Place;
 use secrecy::{ExposeSecret, SecretString};
 use service::telemetry::Telemetry;
 use service::{Health, Lifecycle, Readiness, ops};
-use store::api_keys::{NewApiKey, Reach, Scope};
-use store::{Keyring, Store};
 
 use crate::connections::{BrokerArgs, ShardsArg, StoreArgs};
+use crate::ground::Ground;
 use crate::out;
 use crate::roles::{Surroundings, listen, until_asked};
 
@@ -82,108 +81,6 @@ pub(crate) struct RoleArgs {
     pub(crate) console: console::Config,
 }
 
-/// Where the broker and the record are, and who runs them.
-pub(crate) struct Ground {
-    pub(crate) broker: BrokerArgs,
-    pub(crate) store: StoreArgs,
-    servers: Option<Servers>,
-    first_key: FirstKey,
-}
-
-/// The API key that whoever starts private servers gets, since nobody else could make one.
-enum FirstKey {
-    /// Made once, and kept in this file.
-    Kept(PathBuf),
-    /// Made, and gone with the data.
-    Made,
-    /// None: whoever runs the database makes keys.
-    None,
-}
-
-impl Ground {
-    /// Private servers at `place`, with the keys that are kept there.
-    pub(crate) async fn private(
-        place: Place,
-        shards: ShardsArg,
-        tell: Arc<dyn Fn(String) + Send + Sync>,
-    ) -> anyhow::Result<Self> {
-        let options = match &place {
-            Place::Kept(directory) => Options::persistent(directory.clone()),
-            Place::Ephemeral => Options::ephemeral(),
-        };
-        let progress = Progress::new(move |step| tell(step.to_string()));
-        let servers = Servers::start(Options {
-            progress,
-            ..options
-        })
-        .await?;
-        let generate = async || Ok(Keyring::generate("1")?);
-        let (secret_keys, first_key) = match &place {
-            Place::Kept(directory) => {
-                let keys = kept(&directory.join("secret-keys"), generate).await?;
-                (keys, FirstKey::Kept(directory.join("api-key")))
-            }
-            Place::Ephemeral => (generate().await?, FirstKey::Made),
-        };
-        let url = |url: &str| SecretString::from(url);
-        Ok(Self {
-            broker: BrokerArgs {
-                amqp_url: url(servers.amqp_url()),
-                shards,
-            },
-            store: StoreArgs {
-                postgres_url: url(servers.postgres_url()),
-                secret_keys,
-            },
-            servers: Some(servers),
-            first_key,
-        })
-    }
-
-    /// Stops the servers, if they are ours.
-    pub(crate) async fn stop(self) -> anyhow::Result<()> {
-        if let Some(servers) = self.servers {
-            servers.stop().await?;
-        }
-        Ok(())
-    }
-}
-
-/// A secret in a file that only its owner reads, made when there is none.
-async fn kept(
-    file: &Path,
-    make: impl AsyncFnOnce() -> anyhow::Result<SecretString>,
-) -> anyhow::Result<SecretString> {
-    use std::io::Write;
-    use std::os::unix::fs::OpenOptionsExt;
-    let said = || format!("the secret in {}", file.display());
-    if file.exists() {
-        let kept = std::fs::read_to_string(file).with_context(said)?;
-        return Ok(SecretString::from(kept.trim()));
-    }
-    let made = make().await?;
-    let mut options = std::fs::File::options();
-    let opened = options.write(true).create_new(true).mode(0o600).open(file);
-    opened
-        .and_then(|mut file| file.write_all(made.expose_secret().as_bytes()))
-        .with_context(said)?;
-    Ok(made)
-}
-
-/// A new key with every scope.
-async fn key(store: &Store) -> anyhow::Result<SecretString> {
-    let new = NewApiKey {
-        name: "posthaste up".to_owned(),
-        reach: Reach::Platform,
-        scopes: Scope::ALL.to_vec(),
-    };
-    let (_, text) = store
-        .create_api_key(&new)
-        .await
-        .context("the API key was not made")?;
-    Ok(SecretString::from(text.expose()))
-}
-
 /// Every role, running.
 pub(crate) struct Running {
     /// Where events are accepted.
@@ -217,12 +114,7 @@ impl Running {
             life: life.clone(),
             health: health.clone(),
         };
-        let store = &surroundings.store;
-        let key = match &ground.first_key {
-            FirstKey::Kept(file) => Some(kept(file, async || key(store).await).await?),
-            FirstKey::Made => Some(key(store).await?),
-            FirstKey::None => None,
-        };
+        let key = ground.first_key(&surroundings.store).await?;
         let (at_ingest, at_console) = (listen(ingest_listen).await?, listen(console_listen).await?);
         let url = |address: SocketAddr| format!("http://{address}");
         Ok(Self {
@@ -308,18 +200,17 @@ impl Running {
 /// Runs the command.
 pub(crate) async fn run(up: Up, telemetry: Telemetry) -> anyhow::Result<()> {
     let ground = match (up.amqp_url, up.postgres_url, up.secret_keys) {
-        (Some(amqp_url), Some(postgres_url), Some(secret_keys)) => Ground {
-            broker: BrokerArgs {
-                amqp_url,
-                shards: up.shards,
-            },
-            store: StoreArgs {
-                postgres_url,
-                secret_keys,
-            },
-            servers: None,
-            first_key: FirstKey::None,
-        },
+        (Some(amqp_url), Some(postgres_url), Some(secret_keys)) => {
+            let shards = up.shards;
+            let broker = BrokerArgs { amqp_url, shards };
+            Ground::given(
+                broker,
+                StoreArgs {
+                    postgres_url,
+                    secret_keys,
+                },
+            )
+        }
         _ => {
             let usual = up.data_dir.or_else(Place::usual);
             let place = Place::Kept(usual.context("there is no home directory: name --data-dir")?);

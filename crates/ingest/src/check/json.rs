@@ -44,14 +44,33 @@ pub(crate) fn envelope(body: &Bytes) -> Result<Draft, Refusal> {
 /// Cuts an array into its items, at most `most` of them, each as it stands.
 pub(crate) fn items(body: &Bytes, most: usize) -> Result<Vec<Bytes>, Refusal> {
     let items: Vec<&RawValue> = serde_json::from_str(text(body)?).map_err(|e| refused(&e))?;
-    if items.len() > most {
-        return Err(Refusal {
-            reason: Reason::TooLarge,
-            pointer: "",
-            detail: format!("a batch has at most {most} events: send several"),
-        });
-    }
+    countable(items.len(), most)?;
     Ok(items.into_iter().map(|item| cut(body, item)).collect())
+}
+
+/// Refuses an event of more than `most` bytes.
+pub(crate) fn sized(event: &[u8], most: usize) -> Result<(), Refusal> {
+    too_large_if(event.len() > most, || {
+        format!("the event is larger than {most} bytes")
+    })
+}
+
+/// Refuses a batch of more than `most` events.
+pub(crate) fn countable(events: usize, most: usize) -> Result<(), Refusal> {
+    too_large_if(events > most, || {
+        format!("a batch has at most {most} events: send several")
+    })
+}
+
+fn too_large_if(is_too_large: bool, detail: impl FnOnce() -> String) -> Result<(), Refusal> {
+    if !is_too_large {
+        return Ok(());
+    }
+    Err(Refusal {
+        reason: Reason::TooLarge,
+        pointer: "",
+        detail: detail(),
+    })
 }
 
 /// The payload in a text that is nothing else: without the white space around it.

@@ -13,7 +13,7 @@ use store::api_keys::Reach;
 
 use super::events::text;
 use super::{Api, body, key, problem};
-use crate::check::{self, Draft, Publisher, Reason, Refusal};
+use crate::check::{self, Draft, Publisher, Refusal};
 use crate::metrics::Way;
 
 /// The answer: a result for each event, in the order of the request.
@@ -80,7 +80,7 @@ async fn one(
     item: &Bytes,
     (traceparent, tracestate): (Option<&str>, Option<&str>),
 ) -> Outcome {
-    let draft = sized(item, api.body_bytes).and_then(|()| read(item));
+    let draft = check::sized(item, api.body_bytes).and_then(|()| read(item));
     let draft = match draft {
         Ok(draft) => draft.traced(traceparent, tracestate),
         Err(refusal) => {
@@ -102,19 +102,6 @@ async fn one(
     }
 }
 
-/// An event in a batch may be as large as one by itself.
-fn sized(item: &Bytes, most: usize) -> Result<(), Refusal> {
-    if item.len() <= most {
-        return Ok(());
-    }
-    let detail = format!("the event is larger than {most} bytes");
-    Err(Refusal {
-        reason: Reason::TooLarge,
-        pointer: "",
-        detail,
-    })
-}
-
 /// The lines of NDJSON that hold anything.
 fn lines(body: &Bytes) -> Result<Vec<Bytes>, Refusal> {
     let lines = body.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii);
@@ -122,16 +109,6 @@ fn lines(body: &Bytes) -> Result<Vec<Bytes>, Refusal> {
         .filter(|line| !line.is_empty())
         .map(|line| body.slice_ref(line))
         .collect();
-    if lines.len() > limits::BATCH_EVENTS {
-        let detail = format!(
-            "a batch has at most {} events: send several",
-            limits::BATCH_EVENTS
-        );
-        return Err(Refusal {
-            reason: Reason::TooLarge,
-            pointer: "",
-            detail,
-        });
-    }
+    check::countable(lines.len(), limits::BATCH_EVENTS)?;
     Ok(lines)
 }

@@ -63,7 +63,7 @@ pub(super) fn read(delivered: &Delivered) -> Result<Vec<Item>, Refusal> {
     };
     let is_alone = bodies.len() == 1;
     let identified = |(number, body): (usize, Bytes)| {
-        let draft = sized(&body).and_then(|()| read(&body));
+        let draft = check::sized(&body, limits::EVENT_BODY_BYTES).and_then(|()| read(&body));
         let draft = draft.map(|draft| {
             let message_id = properties.message_id.as_deref();
             let id = message_id
@@ -84,33 +84,9 @@ pub(super) fn read(delivered: &Delivered) -> Result<Vec<Item>, Refusal> {
     Ok(bodies.into_iter().enumerate().map(identified).collect())
 }
 
-/// An event is as large as one over HTTP at most.
-fn sized(body: &Bytes) -> Result<(), Refusal> {
-    let most = limits::EVENT_BODY_BYTES;
-    if body.len() <= most {
-        return Ok(());
-    }
-    let detail = format!("the event is larger than {most} bytes");
-    Err(Refusal {
-        reason: Reason::TooLarge,
-        pointer: "",
-        detail,
-    })
-}
-
 fn batch(body: &Bytes) -> Result<Vec<Bytes>, Refusal> {
     let events = inbox::split_batch(body.clone()).map_err(Refusal::malformed)?;
-    if events.len() > limits::BATCH_EVENTS {
-        let detail = format!(
-            "a batch has at most {} events: send several",
-            limits::BATCH_EVENTS
-        );
-        return Err(Refusal {
-            reason: Reason::TooLarge,
-            pointer: "",
-            detail,
-        });
-    }
+    check::countable(events.len(), limits::BATCH_EVENTS)?;
     Ok(events)
 }
 

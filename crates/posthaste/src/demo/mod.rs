@@ -12,7 +12,8 @@ use secrecy::ExposeSecret;
 use service::telemetry::{DEFAULT_LOG, Telemetry, TelemetryConfig};
 
 use crate::connections::ShardsArg;
-use crate::up::{Ground, RoleArgs, Running};
+use crate::ground::Ground;
+use crate::up::{RoleArgs, Running};
 
 use platform::Platform;
 use tell::Teller;
