@@ -79,7 +79,7 @@ pub(crate) async fn run(demo: Demo, telemetry: TelemetryConfig) -> anyhow::Resul
 fn quiet(telemetry: TelemetryConfig) -> TelemetryConfig {
     if telemetry.log == DEFAULT_LOG {
         return TelemetryConfig {
-            log: "error".to_owned(),
+            log: "error,lapin=off".to_owned(),
             ..telemetry
         };
     }
