@@ -74,7 +74,7 @@ impl<D: Deed> FromRequestParts<Api> for Platform<D> {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, api: &Api) -> Result<Self, Problem> {
-        let access = access(parts, api)?;
+        let access = access(parts, api).await?;
         if access.reach != Reach::Platform {
             return Err(problem::not_found());
         }
@@ -87,11 +87,11 @@ impl<D: Deed> FromRequestParts<Api> for InTenant<D> {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, api: &Api) -> Result<Self, Problem> {
-        let access = access(parts, api)?;
+        let access = access(parts, api).await?;
         let path = Path::<TenantPath>::from_request_parts(parts, api).await;
         let Path(TenantPath { tenant: named }) = path.map_err(|_| problem::not_found())?;
         let tenant = known(&named, api)
-            .await?
+            .await
             .filter(|tenant| access.reach.covers(*tenant));
         let tenant = tenant.ok_or_else(problem::not_found)?;
         allow::<D>(&access)?;
@@ -115,7 +115,7 @@ fn allow<D: Deed>(access: &Access) -> Result<(), Problem> {
     ))
 }
 
-fn access(parts: &Parts, api: &Api) -> Result<std::sync::Arc<Access>, Problem> {
+async fn access(parts: &Parts, api: &Api) -> Result<std::sync::Arc<Access>, Problem> {
     if !api.access.is_loaded() {
         return Err(problem::unavailable(
             "the keys are not loaded yet: try again",
@@ -131,24 +131,25 @@ fn access(parts: &Parts, api: &Api) -> Result<std::sync::Arc<Access>, Problem> {
     };
     let bearer = bearer::token(&parts.headers)
         .ok_or_else(|| unauthorized("send the header Authorization: Bearer phk_…"))?;
-    let access = api.access.current().authenticate(bearer);
+    let access = match api.access.current().authenticate(bearer) {
+        Some(access) => Some(access),
+        // It may have been made just now.
+        None => api.access.latest().await.authenticate(bearer),
+    };
     access.ok_or_else(|| unauthorized("the API key is not known, or was revoked"))
 }
 
-/// The tenant of this id or external id. One that the snapshot does not know may have just been
-/// made by another console: the record is asked.
-async fn known(named: &str, api: &Api) -> Result<Option<TenantId>, Problem> {
+/// The tenant of this id or external id; one that is not known may have been made just now.
+async fn known(named: &str, api: &Api) -> Option<TenantId> {
     let look_up = |directory: &store::AccessDirectory| {
         let by_id = named.parse().ok().filter(|id| directory.has_tenant(*id));
         by_id.or_else(|| directory.tenant_by_external_id(named))
     };
-    if let Some(tenant) = look_up(&api.access.current()) {
-        return Ok(Some(tenant));
+    match look_up(&api.access.current()) {
+        Some(tenant) => Some(tenant),
+        None => {
+            let latest = api.access.latest().await;
+            look_up(&latest)
+        }
     }
-    let refreshed = api
-        .access
-        .refresh()
-        .await
-        .map_err(|error| problem::of_store(&error))?;
-    Ok(look_up(&refreshed))
 }

@@ -1,13 +1,11 @@
 //! From a draft to an event on the broker's disk: the same for every way in.
 
-use std::sync::Arc;
-
-use domain::id::EventId;
+use domain::id::{EventId, TenantId};
 use store::{AccessDirectory, Live};
 use time::OffsetDateTime;
 
 use crate::batcher::{Batcher, NotAccepted};
-use crate::check::{Draft, Publisher, Refusal, check, fresh_ids};
+use crate::check::{self, Draft, Publisher, Reason, Refusal, check, fresh_ids};
 use crate::keys::Keys;
 use crate::metrics::{Metrics, Way};
 
@@ -32,11 +30,6 @@ pub(crate) enum AcceptError {
 }
 
 impl Acceptor {
-    /// The directory as it is now.
-    pub(crate) fn directory(&self) -> Arc<AccessDirectory> {
-        self.access.current()
-    }
-
     /// Judges a draft and publishes its event; returns when the broker has it.
     pub(crate) async fn accept(
         &self,
@@ -45,8 +38,10 @@ impl Acceptor {
         way: Way,
     ) -> Result<EventId, AcceptError> {
         let now = OffsetDateTime::now_utc();
-        let checked = check(draft, publisher, &self.directory(), fresh_ids(), now);
-        let checked = checked.and_then(|event| self.keys.check(&event).map(|()| event));
+        let tenant = self.tenant(&draft, publisher).await;
+        let checked = tenant
+            .and_then(|tenant| check(draft, tenant, fresh_ids(), now))
+            .and_then(|event| self.keys.check(&event).map(|()| event));
         let event = checked.map_err(|refusal| {
             self.metrics.refused(way, refusal.reason);
             AcceptError::Refused(refusal)
@@ -55,5 +50,17 @@ impl Acceptor {
         self.keys.remember(&event);
         self.metrics.accepted(way);
         Ok(event.id)
+    }
+
+    /// The draft's tenant; one that is not known may have been made just now.
+    async fn tenant(&self, draft: &Draft, publisher: Publisher) -> Result<TenantId, Refusal> {
+        let named = draft.tenant.as_deref();
+        match check::tenant(named, publisher, &self.access.current()) {
+            Err(refusal) if refusal.reason == Reason::UnknownTenant => {
+                let latest = self.access.latest().await;
+                check::tenant(named, publisher, &latest)
+            }
+            known => known,
+        }
     }
 }

@@ -18,14 +18,11 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::acceptor::{AcceptError, Acceptor};
-use crate::check::{Draft, Publisher, Reason, Refusal};
+use crate::check::{Draft, Publisher, Refusal};
 use crate::metrics::Way;
 
 /// How long to wait before an event that the broker would not take is tried again.
 const BREATH: Duration = Duration::from_millis(500);
-
-/// How long an unknown tenant is believed to be one that the snapshot does not know yet.
-const SETTLING: Duration = Duration::from_secs(2);
 
 /// Takes events from the inbox.
 #[derive(Clone)]
@@ -92,7 +89,6 @@ impl Inbox {
         body: Bytes,
         draft: Draft,
     ) -> Result<(), Cancelled> {
-        let began = tokio::time::Instant::now();
         loop {
             match self
                 .acceptor
@@ -100,14 +96,6 @@ impl Inbox {
                 .await
             {
                 Ok(_) => return Ok(()),
-                // A tenant that was just created may not be in the snapshot yet.
-                Err(AcceptError::Refused(refusal))
-                    if refusal.reason == Reason::UnknownTenant && began.elapsed() < SETTLING =>
-                {
-                    if let Err(error) = self.acceptor.access.refresh().await {
-                        tracing::debug!(%error, "an unknown tenant could not be looked up");
-                    }
-                }
                 Err(AcceptError::Refused(refusal)) => {
                     return self.reject(delivered, body, &refusal).await;
                 }

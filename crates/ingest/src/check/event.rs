@@ -23,15 +23,13 @@ pub(crate) enum Publisher {
     Inbox,
 }
 
-/// Makes an event of a draft. `fresh` are two random ids, used where the publisher gave none.
+/// Makes an event of a tenant's draft. `fresh` are two random ids, used where the publisher gave none.
 pub(crate) fn check(
     draft: Draft,
-    publisher: Publisher,
-    directory: &AccessDirectory,
+    tenant: TenantId,
     fresh: (EventId, IngestId),
     now: OffsetDateTime,
 ) -> Result<Event, Refusal> {
-    let tenant = tenant(draft.tenant.as_deref(), publisher, directory)?;
     let event_type = draft
         .event
         .parse()
@@ -72,7 +70,8 @@ pub(crate) fn fresh_ids() -> (EventId, IngestId) {
     )
 }
 
-fn tenant(
+/// The tenant that a draft names, or the only one that its publisher has.
+pub(crate) fn tenant(
     named: Option<&str>,
     publisher: Publisher,
     directory: &AccessDirectory,

@@ -10,7 +10,7 @@ mod refusal;
 
 pub(crate) use cloudevent::{attributes, structured};
 pub(crate) use draft::Draft;
-pub(crate) use event::{Publisher, check, fresh_ids};
+pub(crate) use event::{Publisher, check, fresh_ids, tenant};
 pub(crate) use json::{countable, envelope, items, payload, sized};
 pub(crate) use refusal::{Reason, Refusal};
 

@@ -1,12 +1,14 @@
 //! Tests of what is judged without a server.
 
 use bytes::Bytes;
-use domain::event::{Event, Identity};
+use domain::event::Identity;
+use domain::id::TenantId;
 use domain::limits;
 use proptest::prelude::*;
 use rstest::rstest;
 use store::AccessDirectory;
 use store::api_keys::Reach;
+use time::OffsetDateTime;
 use time::macros::datetime;
 use uuid::Uuid;
 
@@ -82,8 +84,7 @@ fn what_is_wrong_is_named() {
 #[test]
 fn an_unknown_tenant_is_refused() {
     let directory = AccessDirectory::default();
-    let now = datetime!(2024-01-15 10:30 UTC);
-    for (tenant, publisher, reason) in [
+    for (named, publisher, reason) in [
         (Some("acme"), Publisher::Inbox, Reason::UnknownTenant),
         (
             Some("acme"),
@@ -92,13 +93,28 @@ fn an_unknown_tenant_is_refused() {
         ),
         (None, Publisher::Inbox, Reason::Invalid),
     ] {
-        let draft = Draft {
-            tenant: tenant.map(str::to_owned),
-            ..Draft::default()
-        };
-        let refused: Result<Event, _> = check(draft, publisher, &directory, fresh_ids(), now);
+        let refused = tenant(named, publisher, &directory);
         assert_eq!(refused.unwrap_err().reason, reason);
     }
+}
+
+/// The timestamp is the publisher's, in UTC and to the microsecond.
+#[rstest]
+#[case("2024-01-15T10:30:00Z", Some(datetime!(2024-01-15 10:30 UTC)))]
+#[case("2024-01-15T12:30:00.1234567+02:00", Some(datetime!(2024-01-15 10:30:00.123456 UTC)))]
+#[case("2024-01-15", None)]
+#[case("yesterday", None)]
+#[case("0000-01-01T00:00:00+23:59", None)]
+fn timestamps(#[case] text: &str, #[case] expected: Option<OffsetDateTime>) {
+    let draft = Draft {
+        event: "a".to_owned(),
+        data: Bytes::from_static(b"1"),
+        timestamp: Some(text.to_owned()),
+        ..Draft::default()
+    };
+    let tenant = TenantId::from_uuid(Uuid::nil());
+    let event = check(draft, tenant, fresh_ids(), datetime!(2026-01-01 0:00 UTC));
+    assert_eq!(event.ok().map(|event| event.timestamp), expected);
 }
 
 #[test]

@@ -35,7 +35,7 @@ pub(super) async fn publish(
     request: Request,
 ) -> Result<(StatusCode, Json<Results>), Problem> {
     let (head, stream) = request.into_parts();
-    let access = key::publisher(&api.acceptor, &head.headers)?;
+    let access = key::publisher(&api.acceptor, &head.headers).await?;
     let content_type = body::content_type(&head.headers)?;
     let bytes = body::read(stream, limits::BATCH_BODY_BYTES).await?;
     let read: Read = match content_type.as_str() {

@@ -23,7 +23,7 @@ pub(super) async fn publish(
     request: Request,
 ) -> Result<(StatusCode, Json<Accepted>), Problem> {
     let (head, stream) = request.into_parts();
-    let access = key::publisher(&api.acceptor, &head.headers)?;
+    let access = key::publisher(&api.acceptor, &head.headers).await?;
     let content_type = body::content_type(&head.headers)?;
     let bytes = body::read(stream, api.body_bytes).await?;
     let draft = draft(&content_type, &head.headers, &bytes)?

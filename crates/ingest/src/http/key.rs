@@ -11,7 +11,10 @@ use store::directory::Access;
 use crate::acceptor::Acceptor;
 
 /// The access of a request that may publish.
-pub(super) fn publisher(acceptor: &Acceptor, headers: &HeaderMap) -> Result<Arc<Access>, Problem> {
+pub(super) async fn publisher(
+    acceptor: &Acceptor,
+    headers: &HeaderMap,
+) -> Result<Arc<Access>, Problem> {
     if !acceptor.access.is_loaded() {
         let detail = "the keys are not loaded yet: try again";
         let status = StatusCode::SERVICE_UNAVAILABLE;
@@ -27,7 +30,11 @@ pub(super) fn publisher(acceptor: &Acceptor, headers: &HeaderMap) -> Result<Arc<
     };
     let bearer = bearer::token(headers)
         .ok_or_else(|| unauthorized("send the header Authorization: Bearer phk_…"))?;
-    let access = acceptor.directory().authenticate(bearer);
+    let access = match acceptor.access.current().authenticate(bearer) {
+        Some(access) => Some(access),
+        // It may have been made just now.
+        None => acceptor.access.latest().await.authenticate(bearer),
+    };
     let access = access.ok_or_else(|| unauthorized("the API key is not known, or was revoked"))?;
     if access.allows(Scope::Publish) {
         return Ok(access);

@@ -8,12 +8,18 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use deadpool_postgres::{GenericClient, Transaction};
 use tokio::sync::{Mutex, watch};
+use tokio::time::{Instant, sleep_until, timeout};
 use tokio_postgres::IsolationLevel;
 
 use crate::error::StoreError;
 use crate::keyring::Keyring;
 use crate::pool::Store;
 use crate::sql::{get, row};
+
+/// How far apart the record is asked on behalf of those who are not known.
+const LATEST_APART: Duration = Duration::from_millis(50);
+/// How long they wait for it.
+const LATEST_LIMIT: Duration = Duration::from_secs(2);
 
 /// A state of a part of the directory. Only this crate makes them.
 pub trait Snapshot: load::Load {}
@@ -45,6 +51,8 @@ struct Shared<T> {
     state: ArcSwap<State<T>>,
     /// One refresh at a time: each begins where the one before ended.
     turn: Mutex<()>,
+    /// When the record was last asked on behalf of [`Live::latest`].
+    asked: Mutex<Option<Instant>>,
     loaded: watch::Sender<Loaded>,
 }
 
@@ -74,6 +82,7 @@ impl<T: Snapshot> Live<T> {
                 store: store.clone(),
                 state: ArcSwap::from_pointee(empty),
                 turn: Mutex::new(()),
+                asked: Mutex::new(None),
                 loaded: watch::Sender::new(Loaded::NotYet),
             }),
         }
@@ -136,6 +145,29 @@ impl<T: Snapshot> Live<T> {
             epoch,
             snapshot: Arc::new(snapshot),
         })
+    }
+
+    /// The state for somebody whom the current one does not know, and who may have come into it
+    /// just now: with every change that was committed before this was called, if the record
+    /// answers within 2 s, else the last good one.
+    ///
+    /// However many ask, the record is asked once for all of them, and at most every 50 ms: who
+    /// is not known must not be able to wear it out. Cancel safe.
+    pub async fn latest(&self) -> Arc<T> {
+        let called = Instant::now();
+        let mut asked = self.shared.asked.lock().await;
+        if asked.is_none_or(|last| last < called) {
+            if let Some(last) = *asked {
+                sleep_until(last + LATEST_APART).await;
+            }
+            // Whoever called before this instant is answered by this refresh.
+            *asked = Some(Instant::now());
+            if let Ok(Err(error)) = timeout(LATEST_LIMIT, self.refresh()).await {
+                tracing::debug!(%error, "the last good state serves");
+            }
+        }
+        drop(asked);
+        self.current()
     }
 
     /// Waits until there is a first state; cancel safe.
