@@ -1,5 +1,6 @@
 //! From a draft to an event on the broker's disk: the same for every way in.
 
+use domain::event::Event;
 use domain::id::{EventId, TenantId};
 use store::{AccessDirectory, Live};
 use time::OffsetDateTime;
@@ -37,19 +38,34 @@ impl Acceptor {
         publisher: Publisher,
         way: Way,
     ) -> Result<EventId, AcceptError> {
-        let now = OffsetDateTime::now_utc();
-        let tenant = self.tenant(&draft, publisher).await;
-        let checked = tenant
-            .and_then(|tenant| check(draft, tenant, fresh_ids(), now))
-            .and_then(|event| self.keys.check(&event).map(|()| event));
-        let event = checked.map_err(|refusal| {
+        let judged = self.judge(draft, publisher).await;
+        let event = judged.map_err(|refusal| {
             self.metrics.refused(way, refusal.reason);
             AcceptError::Refused(refusal)
         })?;
-        self.batcher.publish(&event).await?;
-        self.keys.remember(&event);
-        self.metrics.accepted(way);
+        self.publish(&event, way).await?;
         Ok(event.id)
+    }
+
+    /// Makes an event of a draft. It is a new one each time, unless its publisher gave it a key.
+    pub(crate) async fn judge(&self, draft: Draft, publisher: Publisher) -> Result<Event, Refusal> {
+        let tenant = self.tenant(&draft, publisher).await?;
+        let event = check(draft, tenant, fresh_ids(), OffsetDateTime::now_utc())?;
+        self.keys.check(&event)?;
+        Ok(event)
+    }
+
+    /// Publishes an event; returns when the broker has it. The same event may be published again:
+    /// fan-out knows it by its ids.
+    pub(crate) async fn publish(&self, event: &Event, way: Way) -> Result<(), NotAccepted> {
+        let published = self.batcher.publish(event).await;
+        if let Err(error) = published {
+            self.metrics.not_accepted(way, error);
+            return Err(error);
+        }
+        self.keys.remember(event);
+        self.metrics.accepted(way);
+        Ok(())
     }
 
     /// The draft's tenant; one that is not known may have been made just now.

@@ -43,6 +43,17 @@ pub(crate) enum NotAccepted {
     Unknown,
 }
 
+impl NotAccepted {
+    /// The name in metrics.
+    pub(crate) const fn as_str(self) -> &'static str {
+        match self {
+            Self::Overloaded => "overloaded",
+            Self::Unavailable => "unavailable",
+            Self::Unknown => "unknown",
+        }
+    }
+}
+
 impl From<&PublishError> for NotAccepted {
     fn from(error: &PublishError) -> Self {
         match error {

@@ -6,20 +6,20 @@
 
 mod message;
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use broker::topology::Route;
-use broker::{Cancelled, Consumer, Delivered, Publisher as Outlet, Received};
-use bytes::Bytes;
+use broker::{Cancelled, Consumer, Delivered, Outgoing, Publisher as Outlet, Received};
+use domain::event::Event;
 use futures::future::join_all;
 use service::Lifecycle;
+use tokio::task::{JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
-use tokio_util::task::TaskTracker;
 
-use crate::acceptor::{AcceptError, Acceptor};
-use crate::check::{Draft, Publisher, Refusal};
+use crate::acceptor::Acceptor;
+use crate::check::{Publisher, Refusal};
 use crate::metrics::Way;
+use message::Item;
 
 /// How long to wait before an event that the broker would not take is tried again.
 const BREATH: Duration = Duration::from_millis(500);
@@ -32,97 +32,131 @@ pub(crate) struct Inbox {
     pub(crate) abort: CancellationToken,
 }
 
+/// Why the queue is no longer consumed.
+enum Ended {
+    Stopped,
+    /// A message panicked. It comes back when the consumer's channel ends, and that counts towards
+    /// the delivery limit: one that always panics ends in quarantine.
+    Panicked(JoinError),
+}
+
 impl Inbox {
-    /// Works off a queue until the consumer ends, then finishes what is in hand.
-    pub(crate) async fn run(self, mut consumer: Consumer, life: Lifecycle) {
+    /// Works off a queue until told to stop, then finishes what is in hand.
+    pub(crate) async fn run(self, consume: impl Fn() -> Consumer, life: Lifecycle) {
         // Without keys and tenants every event would be refused.
         let first = self.acceptor.access.loaded(Duration::MAX);
         if !matches!(life.stop().run_until_cancelled(first).await, Some(Ok(_))) {
             return;
         }
-        let tasks = TaskTracker::new();
-        while let Some(received) = consumer.next().await {
-            let inbox = self.clone();
-            // Bounded by the consumer's prefetch: each task holds a message unacknowledged.
-            tasks.spawn(async move {
-                if inbox.take(received).await.is_err() {
-                    tracing::debug!("a message of the inbox stays with the broker");
-                }
-            });
+        while let Ended::Panicked(error) = self.work(consume()).await {
+            tracing::error!(%error, "a message of the inbox panicked, it goes back to its queue");
         }
-        tasks.close();
-        tasks.wait().await;
     }
 
-    async fn take(&self, received: Received) -> Result<(), Cancelled> {
-        let (delivered, acker) = received.into_parts();
-        match message::read(&delivered) {
+    async fn work(&self, mut consumer: Consumer) -> Ended {
+        let mut messages = JoinSet::new();
+        let mut ended = loop {
+            tokio::select! {
+                Some(done) = messages.join_next() => {
+                    if let Err(error) = done {
+                        break Ended::Panicked(error);
+                    }
+                }
+                received = consumer.next() => match received {
+                    // Bounded by the prefetch: each task holds a message unacknowledged.
+                    Some(received) => {
+                        messages.spawn(self.clone().take(received));
+                    }
+                    None => break Ended::Stopped,
+                },
+            }
+        };
+        // Also after a panic: returned to the queue, these would be accepted twice.
+        while let Some(done) = messages.join_next().await {
+            if let Err(error) = done {
+                ended = Ended::Panicked(error);
+            }
+        }
+        ended
+    }
+
+    async fn take(self, received: Received) {
+        let (mut delivered, acker) = received.into_parts();
+        message::strip(&mut delivered.properties.headers);
+        if self.settle(&delivered).await.is_ok() {
+            acker.ack().await;
+        } else {
+            tracing::debug!("a message of the inbox stays with the broker");
+        }
+    }
+
+    /// Returns when every event of the message stands elsewhere, confirmed.
+    async fn settle(&self, delivered: &Delivered) -> Result<(), Cancelled> {
+        match message::read(delivered) {
             Ok(items) => {
-                let delivered = Arc::new(delivered);
-                let taken = items
+                let settled = items
                     .into_iter()
-                    .map(|item| self.take_item(&delivered, item));
-                for outcome in join_all(taken).await {
-                    outcome?;
-                }
+                    .map(|item| self.settle_item(delivered, item));
+                join_all(settled).await.into_iter().collect()
             }
+            Err(refusal) => self.reject(letter(delivered, &refusal), &refusal).await,
+        }
+    }
+
+    async fn settle_item(&self, delivered: &Delivered, item: Item) -> Result<(), Cancelled> {
+        let Item {
+            body,
+            kind,
+            message_id,
+            draft,
+        } = item;
+        let judged = match draft {
+            Ok(draft) => self.acceptor.judge(draft, Publisher::Inbox).await,
+            Err(refusal) => Err(refusal),
+        };
+        match judged {
+            Ok(event) => self.publish(&event).await,
+            // With its own bytes: corrected, it can be published as it stands there.
             Err(refusal) => {
-                self.reject(&delivered, delivered.body.clone(), &refusal)
-                    .await?
+                let letter = Outgoing {
+                    body,
+                    kind,
+                    message_id,
+                    ..letter(delivered, &refusal)
+                };
+                self.reject(letter, &refusal).await
             }
-        }
-        acker.ack().await;
-        Ok(())
-    }
-
-    async fn take_item(&self, delivered: &Delivered, item: message::Item) -> Result<(), Cancelled> {
-        match item.draft {
-            Ok(draft) => self.accept(delivered, item.body, draft).await,
-            Err(refusal) => self.reject(delivered, item.body, &refusal).await,
         }
     }
 
-    /// Tries for as long as it takes: the message stays unacknowledged meanwhile.
-    async fn accept(
-        &self,
-        delivered: &Delivered,
-        body: Bytes,
-        draft: Draft,
-    ) -> Result<(), Cancelled> {
-        loop {
-            match self
-                .acceptor
-                .accept(draft.clone(), Publisher::Inbox, Way::Inbox)
-                .await
-            {
-                Ok(_) => return Ok(()),
-                Err(AcceptError::Refused(refusal)) => {
-                    return self.reject(delivered, body, &refusal).await;
-                }
-                Err(AcceptError::NotAccepted(error)) => {
-                    tracing::debug!(%error, "an event of the inbox is tried again");
-                }
-            }
+    /// Tries for as long as it takes: the message stays unacknowledged meanwhile. It is the same
+    /// event each time, since one that was not confirmed may have been stored.
+    async fn publish(&self, event: &Event) -> Result<(), Cancelled> {
+        while let Err(error) = self.acceptor.publish(event, Way::Inbox).await {
+            tracing::debug!(%error, "an event of the inbox is tried again");
             let pause = self.abort.run_until_cancelled(tokio::time::sleep(BREATH));
             pause.await.ok_or(Cancelled)?;
         }
+        Ok(())
     }
 
-    /// Puts one event among the rejected, with its own bytes and the reason.
-    async fn reject(
-        &self,
-        delivered: &Delivered,
-        body: Bytes,
-        refusal: &Refusal,
-    ) -> Result<(), Cancelled> {
-        let reason = refusal.reason.as_str();
-        let mut letter = delivered.letter(Route::rejected(), reason, &refusal.to_string());
-        letter.body = body;
+    async fn reject(&self, letter: Outgoing, refusal: &Refusal) -> Result<(), Cancelled> {
         self.outlet
             .publish_until_confirmed(letter, &self.abort)
             .await?;
         self.acceptor.metrics.refused(Way::Inbox, refusal.reason);
-        tracing::info!(reason, detail = %refusal, "an event of the inbox was rejected");
+        // Not the detail, which may quote what was sent.
+        tracing::info!(
+            reason = refusal.reason.as_str(),
+            pointer = refusal.pointer,
+            "an event of the inbox was rejected"
+        );
         Ok(())
     }
+}
+
+/// The message as it goes among the rejected, with the reason.
+fn letter(delivered: &Delivered, refusal: &Refusal) -> Outgoing {
+    let reason = refusal.reason.as_str();
+    delivered.letter(Route::rejected(), reason, &refusal.to_string())
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 use opentelemetry::metrics::{Counter, Histogram};
 use opentelemetry::{KeyValue, global};
 
+use crate::batcher::NotAccepted;
 use crate::check::Reason;
 
 /// By which way an event came.
@@ -30,6 +31,7 @@ impl Way {
 pub(crate) struct Metrics {
     accepted: Counter<u64>,
     refused: Counter<u64>,
+    not_accepted: Counter<u64>,
     confirm: Histogram<f64>,
     batch: Histogram<u64>,
 }
@@ -46,6 +48,10 @@ impl Metrics {
             refused: meter
                 .u64_counter("posthaste.ingest.refused")
                 .with_description("Events that were refused, by reason.")
+                .build(),
+            not_accepted: meter
+                .u64_counter("posthaste.ingest.not_accepted")
+                .with_description("Events that were in order and could not be accepted, by reason.")
                 .build(),
             confirm: meter
                 .f64_histogram("posthaste.ingest.confirm.duration")
@@ -71,6 +77,15 @@ impl Metrics {
             KeyValue::new("reason", reason.as_str()),
         ];
         self.refused.add(1, &labels);
+    }
+
+    /// An event that is in order could not be accepted.
+    pub(crate) fn not_accepted(&self, way: Way, error: NotAccepted) {
+        let labels = [
+            KeyValue::new("way", way.as_str()),
+            KeyValue::new("reason", error.as_str()),
+        ];
+        self.not_accepted.add(1, &labels);
     }
 
     /// A message of so many events was confirmed, or not, after so long.

@@ -62,8 +62,8 @@ pub async fn run(config: Config, parts: Parts, life: Lifecycle, health: Health) 
         };
         parts.broker.consumer(options, life.stop().clone())
     };
-    let fresh = consume(queue::inbox(), config.inbox_prefetch.get());
-    let quarantined = consume(queue::quarantine(Lane::Inbox), 1);
+    let fresh = || consume(queue::inbox(), config.inbox_prefetch.get());
+    let quarantined = || consume(queue::quarantine(Lane::Inbox), 1);
     let app = http::router(acceptor.clone(), &config);
     tokio::join!(
         server::serve(parts.listener, app, life.clone()),

@@ -1,9 +1,11 @@
 //! The native form: a JSON object whose member `data` is cut out as it stands.
 
 use std::borrow::Cow;
+use std::fmt;
 
 use bytes::Bytes;
-use serde::Deserialize;
+use serde::de::{IgnoredAny, SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer as _};
 use serde_json::value::RawValue;
 
 use super::draft::Draft;
@@ -41,22 +43,55 @@ pub(crate) fn envelope(body: &Bytes) -> Result<Draft, Refusal> {
     })
 }
 
-/// Cuts an array into its items, at most `most` of them, each as it stands.
+/// Cuts an array into its items, 1 to `most` of them, each as it stands.
 pub(crate) fn items(body: &Bytes, most: usize) -> Result<Vec<Bytes>, Refusal> {
-    let items: Vec<&RawValue> = serde_json::from_str(text(body)?).map_err(|e| refused(&e))?;
+    let mut array = serde_json::Deserializer::from_str(text(body)?);
+    let items = array.deserialize_seq(Items { most });
+    let items = items.and_then(|items| array.end().map(|()| items));
+    let items = items.map_err(|e| refused(&e))?;
     countable(items.len(), most)?;
     Ok(items.into_iter().map(|item| cut(body, item)).collect())
 }
 
-/// Refuses an event of more than `most` bytes.
-pub(crate) fn sized(event: &[u8], most: usize) -> Result<(), Refusal> {
-    too_large_if(event.len() > most, || {
-        format!("the event is larger than {most} bytes")
+/// Takes an array apart, and of one that is too long only what shows that.
+struct Items {
+    most: usize,
+}
+
+impl<'a> Visitor<'a> for Items {
+    type Value = Vec<&'a RawValue>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an array of events")
+    }
+
+    fn visit_seq<A: SeqAccess<'a>>(self, mut array: A) -> Result<Self::Value, A::Error> {
+        let mut items = Vec::new();
+        while items.len() <= self.most {
+            let Some(item) = array.next_element()? else {
+                return Ok(items);
+            };
+            items.push(item);
+        }
+        while array.next_element::<IgnoredAny>()?.is_some() {}
+        Ok(items)
+    }
+}
+
+/// Refuses an event, or a batch that can't be taken apart, of more than `most` bytes.
+pub(crate) fn sized(body: &[u8], most: usize) -> Result<(), Refusal> {
+    too_large_if(body.len() > most, || {
+        format!("it is larger than {most} bytes: send less at once")
     })
 }
 
-/// Refuses a batch of more than `most` events.
+/// Refuses a batch of no events, or of more than `most`.
 pub(crate) fn countable(events: usize, most: usize) -> Result<(), Refusal> {
+    if events == 0 {
+        return Err(Refusal::malformed(
+            "the batch has no events: send at least one",
+        ));
+    }
     too_large_if(events > most, || {
         format!("a batch has at most {most} events: send several")
     })

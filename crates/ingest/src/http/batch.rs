@@ -102,11 +102,12 @@ async fn one(
     }
 }
 
-/// The lines of NDJSON that hold anything.
+/// The lines of NDJSON that hold anything, and of too many only what shows that.
 fn lines(body: &Bytes) -> Result<Vec<Bytes>, Refusal> {
     let lines = body.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii);
     let lines: Vec<Bytes> = lines
         .filter(|line| !line.is_empty())
+        .take(limits::BATCH_EVENTS + 1)
         .map(|line| body.slice_ref(line))
         .collect();
     check::countable(lines.len(), limits::BATCH_EVENTS)?;

@@ -7,10 +7,13 @@
 //! | `application/x-protobuf` | `posthaste.v1.Event`, or none | an event |
 //! | `application/x-protobuf` | `posthaste.v1.EventBatch` | events |
 //!
-//! An event without an id of its own gets the message's `message_id`, if that has one: so a
-//! message that comes back after a crash is not a second event.
+//! An event without an id of its own gets the message's `message_id`, if that has one, and in a
+//! batch of several its place there: so a message that comes back after a crash is not a second
+//! event. A message without either is accepted again then.
 
-use broker::Delivered;
+use std::borrow::Cow;
+
+use broker::{Delivered, Headers};
 use bytes::Bytes;
 use domain::limits;
 use wire::MessageType;
@@ -18,10 +21,30 @@ use wire::inbox::{self, InboxEvent};
 
 use crate::check::{self, Draft, Reason, Refusal};
 
-/// One event of a message: its bytes, and what they say.
+/// What the names of our own headers begin with.
+const OUR_HEADERS: &str = "posthaste-";
+
+/// One event of a message, and what would make it a message of its own.
 pub(super) struct Item {
+    /// Its bytes.
     pub(super) body: Bytes,
+    /// Its AMQP type.
+    pub(super) kind: Cow<'static, str>,
+    /// Its message id.
+    pub(super) message_id: Option<String>,
+    /// What the bytes say.
     pub(super) draft: Result<Draft, Refusal>,
+}
+
+/// Drops what only we may say: a publisher's word for it counts for nothing.
+pub(super) fn strip(headers: &mut Headers) {
+    let mut kept = Headers::new();
+    for (name, value) in headers.iter() {
+        if !name.starts_with(OUR_HEADERS) {
+            kept.insert(name, value.clone());
+        }
+    }
+    *headers = kept;
 }
 
 /// Reads one event.
@@ -61,30 +84,40 @@ pub(super) fn read(delivered: &Delivered) -> Result<Vec<Item>, Refusal> {
             });
         }
     };
-    let is_alone = bodies.len() == 1;
-    let identified = |(number, body): (usize, Bytes)| {
-        let draft = check::sized(&body, limits::EVENT_BODY_BYTES).and_then(|()| read(&body));
-        let draft = draft.map(|draft| {
-            let message_id = properties.message_id.as_deref();
-            let id = message_id
-                .filter(|id| !id.is_empty())
-                .map(|id| match is_alone {
-                    true => id.to_owned(),
-                    false => format!("{id}/{number}"),
-                });
-            let headers = &properties.headers;
-            let traced = draft.traced(headers.text("traceparent"), headers.text("tracestate"));
-            Draft {
-                id: traced.id.clone().or(id),
-                ..traced
-            }
-        });
-        Item { body, draft }
+    let is_batch = kind == MessageType::InboxBatch.as_str();
+    let kind = || match is_batch {
+        true => MessageType::InboxEvent.as_str().into(),
+        false => kind.to_owned().into(),
     };
-    Ok(bodies.into_iter().enumerate().map(identified).collect())
+    let is_alone = bodies.len() == 1;
+    let message_id = |number| {
+        let id = properties.message_id.as_deref();
+        let id = id.filter(|id| !id.is_empty())?;
+        Some(match is_alone {
+            true => id.to_owned(),
+            false => format!("{id}/{number}"),
+        })
+    };
+    let item = |(number, body): (usize, Bytes)| {
+        let message_id = message_id(number);
+        let draft = check::sized(&body, limits::EVENT_BODY_BYTES).and_then(|()| read(&body));
+        let headers = &properties.headers;
+        let draft = draft.map(|draft| Draft {
+            id: draft.id.clone().or_else(|| message_id.clone()),
+            ..draft.traced(headers.text("traceparent"), headers.text("tracestate"))
+        });
+        Item {
+            body,
+            kind: kind(),
+            message_id,
+            draft,
+        }
+    };
+    Ok(bodies.into_iter().enumerate().map(item).collect())
 }
 
 fn batch(body: &Bytes) -> Result<Vec<Bytes>, Refusal> {
+    check::sized(body, limits::BATCH_BODY_BYTES)?;
     let events = inbox::split_batch(body.clone()).map_err(Refusal::malformed)?;
     check::countable(events.len(), limits::BATCH_EVENTS)?;
     Ok(events)
