@@ -1,0 +1,22 @@
+//! Ingest against a real RabbitMQ and a real Postgres: what comes in over HTTP and from the inbox,
+//! and what then stands in the fan-out queue.
+
+#![expect(
+    clippy::unwrap_used,
+    reason = "all of it is tests; the lint knows functions marked as tests alone"
+)]
+
+mod accepts;
+mod bounds;
+mod refuses;
+
+mod batches;
+mod cloud_events;
+mod keys;
+
+mod inbox;
+mod rejects;
+
+mod outage;
+
+mod rig;

@@ -1,0 +1,62 @@
+//! The broker goes away and comes back; ingest is told to stop.
+
+use std::collections::HashSet;
+
+use service::Drained;
+use testkit::eventually;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+
+use crate::rig::{PATIENCE, Rig, event};
+
+/// What is said to be accepted is in the queue, whatever happens meanwhile.
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_is_accepted_while_the_broker_is_away() {
+    let rig = Rig::start().await;
+    let before = rig.accepted_id(&[], event("1")).await;
+    rig.amqp.refuse().await;
+    rig.amqp.cut().await;
+    eventually(PATIENCE, "ingest says so", async || !rig.is_ready()).await;
+    let refused = rig.publish(event("2")).await;
+    assert_eq!(refused.status, 503, "{}", refused.json());
+    assert_eq!(refused.headers["retry-after"], "1");
+
+    rig.amqp.accept().await;
+    let after = eventually(PATIENCE, "an event is accepted again", async || {
+        let answer = rig.publish(event("3")).await;
+        (answer.status == 202).then(|| answer.json()["id"].as_str().unwrap().to_owned())
+    })
+    .await;
+    let stored: HashSet<String> = [rig.event().await, rig.event().await]
+        .map(|event| event.id.to_string())
+        .into();
+    assert_eq!(stored, HashSet::from([before, after]));
+    eventually(PATIENCE, "ingest is ready again", async || rig.is_ready()).await;
+    rig.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_request_in_flight_is_answered_before_the_end() {
+    let rig = Rig::start().await;
+    let body = event("1");
+    let head = rig.head(&format!(
+        "expect: 100-continue\r\ncontent-length: {}",
+        body.len()
+    ));
+    let mut stream = TcpStream::connect(rig.address).await.unwrap();
+    stream.write_all(head.as_bytes()).await.unwrap();
+    // The server reads the body from here on: the request is in its hands.
+    let mut go_on = [0; 25];
+    stream.read_exact(&mut go_on).await.unwrap();
+    assert_eq!(&go_on, b"HTTP/1.1 100 Continue\r\n\r\n");
+
+    let life = rig.life.clone();
+    let drain = tokio::spawn(async move { life.drain(PATIENCE).await });
+    rig.life.stop().cancelled().await;
+    stream.write_all(body.as_bytes()).await.unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.unwrap();
+    assert!(answer.starts_with("HTTP/1.1 202 "), "{answer}");
+    assert_eq!(drain.await.unwrap(), Drained::Clean);
+    assert!(answer.contains(&rig.event().await.id.to_string()));
+}
