@@ -58,7 +58,7 @@ impl Acceptor {
     /// Publishes an event; returns when the broker has it. The same event may be published again:
     /// fan-out knows it by its ids.
     pub(crate) async fn publish(&self, event: &Event, way: Way) -> Result<(), NotAccepted> {
-        let published = self.batcher.publish(event).await;
+        let published = self.batcher.publish(event, way).await;
         if let Err(error) = published {
             self.metrics.not_accepted(way, error);
             return Err(error);

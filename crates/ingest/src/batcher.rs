@@ -2,9 +2,12 @@
 //!
 //! Nothing lingers to fill a message: an idle ingest publishes each event by itself, a busy one
 //! fills its messages, and every event is told as soon as its message is confirmed.
+//!
+//! **Invariant:** an event is told within [`LONGEST_WAIT`] and the publisher's deadline, and what
+//! waits is bounded by its bytes: publishers hear that the broker is away, and memory stays flat.
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::Duration;
 
 use broker::topology::Route;
 use broker::{Outgoing, PublishError, Publisher};
@@ -15,13 +18,20 @@ use domain::shard::{Shard, Shards};
 use service::Lifecycle;
 use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{Semaphore, mpsc, oneshot};
+use tokio::time::Instant;
 use wire::MessageType;
 use wire::batch::Gather;
 
-use crate::metrics::Metrics;
+use crate::metrics::{Metrics, Way};
+use crate::room::{Place, Room, most_places};
 
-/// How many events of a shard may wait for a message to go with; a further one is turned away.
-const WAITING: usize = 16 * 1024;
+/// How much may wait for the broker, by each way in, in bytes; a further event is turned away.
+///
+/// Each way has room of its own, so that a backlog in the inbox doesn't turn requests away.
+const WAITING_BYTES: usize = 64 * 1024 * 1024;
+
+/// How long an event may wait for a message to go with.
+const LONGEST_WAIT: Duration = Duration::from_secs(5);
 
 /// How many messages of a shard may be on their way at once.
 ///
@@ -33,7 +43,7 @@ const UNDER_WAY: usize = 4;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum NotAccepted {
     /// Too many wait already.
-    #[error("too many events are waiting for the broker")]
+    #[error("too much is waiting already")]
     Overloaded,
     /// The broker can't be reached, or takes nothing now. The event was not stored.
     #[error("the broker takes no events now")]
@@ -65,9 +75,24 @@ impl From<&PublishError> for NotAccepted {
     }
 }
 
+/// An event that waits for a message to go with.
 struct Waiting {
     item: Bytes,
+    until: Instant,
+    teller: Teller,
+}
+
+/// Tells an event's publisher what became of it, and frees its place.
+struct Teller {
     told: oneshot::Sender<Result<(), NotAccepted>>,
+    _place: Place,
+}
+
+impl Teller {
+    fn tell(self, outcome: Result<(), NotAccepted>) {
+        // Who hung up doesn't want to know.
+        let _ = self.told.send(outcome);
+    }
 }
 
 /// Publishes accepted events. Cheap to clone.
@@ -75,6 +100,8 @@ struct Waiting {
 pub(crate) struct Batcher {
     shards: Shards,
     queues: Arc<[(Shard, mpsc::Sender<Waiting>)]>,
+    requests: Room,
+    inbox: Room,
 }
 
 impl Batcher {
@@ -86,7 +113,7 @@ impl Batcher {
         metrics: &Metrics,
     ) -> Self {
         let queues = shards.all().map(|shard| {
-            let (sender, waiting) = mpsc::channel(WAITING);
+            let (sender, waiting) = mpsc::channel(2 * most_places(WAITING_BYTES));
             let shipping = Shipping {
                 shard,
                 publisher: publisher.clone(),
@@ -99,6 +126,8 @@ impl Batcher {
         Self {
             shards,
             queues: queues.collect(),
+            requests: Room::new(WAITING_BYTES),
+            inbox: Room::new(WAITING_BYTES),
         }
     }
 
@@ -106,14 +135,24 @@ impl Batcher {
     ///
     /// Dropped before, the event is published all the same: its publisher hears nothing, and may
     /// publish it again.
-    pub(crate) async fn publish(&self, event: &Event) -> Result<(), NotAccepted> {
+    pub(crate) async fn publish(&self, event: &Event, way: Way) -> Result<(), NotAccepted> {
         let shard = self.shards.of(event.id.uuid());
         let queue = self.queues.iter().find(|(one, _)| *one == shard);
         let (_, queue) = queue.expect("every shard has a queue");
+        let item = wire::accepted::encode(event);
+        let room = match way {
+            Way::Http => &self.requests,
+            Way::Inbox => &self.inbox,
+        };
+        let place = room.take(item.len()).ok_or(NotAccepted::Overloaded)?;
         let (told, outcome) = oneshot::channel();
         let waiting = Waiting {
-            item: wire::accepted::encode(event),
-            told,
+            item,
+            until: Instant::now() + LONGEST_WAIT,
+            teller: Teller {
+                told,
+                _place: place,
+            },
         };
         queue.try_send(waiting).map_err(|error| match error {
             TrySendError::Full(_) => NotAccepted::Overloaded,
@@ -146,8 +185,10 @@ impl Shipping {
             // While all places are taken, more events gather behind this one.
             let place = Arc::clone(&self.under_way).acquire_owned().await;
             let place = place.expect("nobody closes the semaphore");
-            let (body, told) = gather(first, &mut waiting, &mut next);
-            let ship = self.ship(body, told);
+            let Some((body, tellers)) = gather(first, &mut waiting, &mut next) else {
+                continue;
+            };
+            let ship = self.ship(body, tellers);
             tokio::spawn(async move {
                 ship.await;
                 drop(place);
@@ -158,11 +199,7 @@ impl Shipping {
         let _all = self.under_way.acquire_many(places).await;
     }
 
-    fn ship(
-        &self,
-        body: Bytes,
-        told: Vec<oneshot::Sender<Result<(), NotAccepted>>>,
-    ) -> impl Future<Output = ()> + use<> {
+    fn ship(&self, body: Bytes, tellers: Vec<Teller>) -> impl Future<Output = ()> + use<> {
         let (publisher, metrics) = (self.publisher.clone(), self.metrics.clone());
         let route = Route::events(self.shard);
         async move {
@@ -171,36 +208,65 @@ impl Shipping {
             let published = publisher
                 .publish(Outgoing::new(route, body, kind, wire::CONTENT_TYPE))
                 .await;
-            metrics.confirmed(began.elapsed(), told.len());
-            if let Err(error) = &published {
-                tracing::warn!(%error, events = told.len(), "events were not accepted");
-            }
+            metrics.confirmed(began.elapsed(), tellers.len());
+            log(&published, tellers.len());
             let outcome = published.as_ref().map(|&()| ()).map_err(NotAccepted::from);
-            for one in told {
-                // Who hung up doesn't want to know.
-                let _ = one.send(outcome);
+            for teller in tellers {
+                teller.tell(outcome);
             }
         }
     }
 }
 
+fn log(published: &Result<(), PublishError>, events: usize) {
+    match published {
+        Ok(()) => {}
+        Err(error @ PublishError::Unroutable) => {
+            tracing::error!(%error, events, "events were not accepted: fan-out's queue is missing");
+        }
+        Err(
+            error @ (PublishError::Refused | PublishError::Unknown | PublishError::Unavailable),
+        ) => {
+            tracing::warn!(%error, events, "events were not accepted");
+        }
+    }
+}
+
 /// Takes what is waiting, as much as goes into one message; what does not fit goes first into the
-/// next.
+/// next. What has waited too long is turned away; none when nothing else is there.
 fn gather(
     first: Waiting,
     waiting: &mut mpsc::Receiver<Waiting>,
     next: &mut Option<Waiting>,
-) -> (Bytes, Vec<oneshot::Sender<Result<(), NotAccepted>>>) {
+) -> Option<(Bytes, Vec<Teller>)> {
+    let now = Instant::now();
     let mut gather = Gather::new(limits::ITEMS_PER_MESSAGE);
-    gather.push(first.item, 1);
-    let mut told = vec![first.told];
-    while let Ok(one) = waiting.try_recv() {
-        if !gather.has_room(one.item.len(), 1) {
-            *next = Some(one);
+    let mut tellers = Vec::new();
+    let mut one = Some(first);
+    while let Some(Waiting {
+        item,
+        until,
+        teller,
+    }) = one
+    {
+        if until < now {
+            teller.tell(Err(NotAccepted::Unavailable));
+        } else if gather.has_room(item.len(), 1) {
+            gather.push(item, 1);
+            tellers.push(teller);
+        } else {
+            *next = Some(Waiting {
+                item,
+                until,
+                teller,
+            });
             break;
         }
-        gather.push(one.item, 1);
-        told.push(one.told);
+        one = waiting.try_recv().ok();
     }
-    (gather.take(), told)
+    (!gather.is_empty()).then(|| (gather.take(), tellers))
 }
+
+#[cfg(test)]
+#[path = "batcher_tests.rs"]
+mod tests;

@@ -2,7 +2,7 @@
 
 use axum::Json;
 use axum::extract::{Request, State};
-use axum::http::StatusCode;
+use axum::http::{HeaderMap, StatusCode};
 use bytes::Bytes;
 use domain::id::EventId;
 use domain::limits;
@@ -37,7 +37,8 @@ pub(super) async fn publish(
     let (head, stream) = request.into_parts();
     let access = key::publisher(&api.acceptor, &head.headers).await?;
     let content_type = body::content_type(&head.headers)?;
-    let bytes = body::read(stream, limits::BATCH_BODY_BYTES).await?;
+    no_key(&head.headers)?;
+    let body = body::read(stream, limits::BATCH_BODY_BYTES, &api.bodies).await?;
     let read: Read = match content_type.as_str() {
         "application/json" | "application/x-ndjson" => check::envelope,
         "application/cloudevents-batch+json" => check::structured,
@@ -48,8 +49,8 @@ pub(super) async fn publish(
         }
     };
     let items = match content_type.as_str() {
-        "application/x-ndjson" => lines(&bytes),
-        _ => check::items(&bytes, limits::BATCH_EVENTS),
+        "application/x-ndjson" => lines(&body.bytes),
+        _ => check::items(&body.bytes, limits::BATCH_EVENTS),
     };
     let items = items.map_err(|refusal| problem::refused(&refusal))?;
     let trace = (
@@ -100,6 +101,16 @@ async fn one(
             problem: problem::of(&error),
         },
     }
+}
+
+/// A key names one event: what it would mean for several, nobody could tell.
+fn no_key(headers: &HeaderMap) -> Result<(), Problem> {
+    if !headers.contains_key("idempotency-key") {
+        return Ok(());
+    }
+    let detail = "a batch has no key of its own: give each event an id";
+    let refusal = Refusal::invalid("header:Idempotency-Key", detail);
+    Err(problem::refused(&refusal))
 }
 
 /// The lines of NDJSON that hold anything, and of too many only what shows that.

@@ -2,52 +2,68 @@
 
 use std::time::Duration;
 
-use axum::body::Body;
+use axum::body::{Body, HttpBody};
 use axum::http::{HeaderMap, StatusCode, header};
 use bytes::Bytes;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use service::problem::Problem;
 use tokio::time::timeout;
 
+use crate::batcher::NotAccepted;
 use crate::check::{Reason, Refusal};
 use crate::http::problem;
+use crate::room::{Place, Room};
 
 /// How long a client may take to send a body.
 const PATIENCE: Duration = Duration::from_secs(15);
 
-/// Reads a body of at most `most` bytes.
-pub(super) async fn read(body: Body, most: usize) -> Result<Bytes, Problem> {
+/// A body, and the room that it takes until the request is answered.
+pub(super) struct Read {
+    pub(super) bytes: Bytes,
+    _place: Place,
+}
+
+/// Reads a body of at most `most` bytes, if there is room for it.
+pub(super) async fn read(body: Body, most: usize, room: &Room) -> Result<Read, Problem> {
+    // What says itself that it is too large isn't waited for.
+    let at_least = usize::try_from(body.size_hint().lower()).unwrap_or(usize::MAX);
+    if at_least > most {
+        return Err(too_large(most));
+    }
+    let bytes = match body.size_hint().exact() {
+        Some(_) => at_least,
+        None => most,
+    };
+    let place = room.take(bytes);
+    let place = place.ok_or_else(|| problem::not_accepted(NotAccepted::Overloaded))?;
     let reading = Limited::new(body, most).collect();
     match timeout(PATIENCE, reading).await {
-        Ok(Ok(collected)) => Ok(collected.to_bytes()),
-        Ok(Err(error)) if error.is::<LengthLimitError>() => {
-            let detail = format!("the body is larger than {most} bytes");
-            let pointer = "";
-            Err(problem::refused(&Refusal {
-                reason: Reason::TooLarge,
-                pointer,
-                detail,
-            }))
-        }
-        Ok(Err(_)) => {
-            let detail = "the body broke off: send it again";
-            Err(Problem::new(
-                StatusCode::BAD_REQUEST,
-                "broken-body",
-                "The body broke off",
-                detail,
-            ))
-        }
-        Err(_) => {
-            let detail = format!("the body took longer than {} s", PATIENCE.as_secs());
-            Err(Problem::new(
-                StatusCode::REQUEST_TIMEOUT,
-                "timeout",
-                "Too slow",
-                detail,
-            ))
-        }
+        Ok(Ok(collected)) => Ok(Read {
+            bytes: collected.to_bytes(),
+            _place: place,
+        }),
+        Ok(Err(error)) if error.is::<LengthLimitError>() => Err(too_large(most)),
+        Ok(Err(_)) => Err(Problem::new(
+            StatusCode::BAD_REQUEST,
+            "broken-body",
+            "The body broke off",
+            "the body broke off: send it again",
+        )),
+        Err(_) => Err(Problem::new(
+            StatusCode::REQUEST_TIMEOUT,
+            "timeout",
+            "Too slow",
+            format!("the body took longer than {} s", PATIENCE.as_secs()),
+        )),
     }
+}
+
+fn too_large(most: usize) -> Problem {
+    problem::refused(&Refusal {
+        reason: Reason::TooLarge,
+        pointer: "",
+        detail: format!("the body is larger than {most} bytes: send less at once"),
+    })
 }
 
 /// The content type, in lower case and without parameters. A body in another encoding is refused.
@@ -87,4 +103,58 @@ pub(super) fn unread(content_type: &str, read: &str) -> Problem {
         pointer: "header:Content-Type",
         detail: format!("{content_type} is not read here: send {read}"),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use futures::{StreamExt, stream};
+
+    use super::*;
+
+    const ROOM_BYTES: usize = 64 * 1024;
+
+    async fn outcome(body: Body, most: usize, room: &Room) -> Result<Bytes, u16> {
+        let read = read(body, most, room).await;
+        read.map(|read| read.bytes)
+            .map_err(|problem| problem.status().as_u16())
+    }
+
+    /// A body whose length nobody knows before, and that never ends.
+    fn endless(chunk: &'static [u8], chunks: usize) -> Body {
+        let chunks = stream::repeat(chunk)
+            .map(Ok::<_, std::io::Error>)
+            .take(chunks);
+        Body::from_stream(chunks.chain(stream::pending()))
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_body_is_read_within_its_bounds() {
+        let room = Room::new(ROOM_BYTES);
+        assert_eq!(
+            outcome(Body::from("12345"), 5, &room).await,
+            Ok("12345".into())
+        );
+        assert_eq!(outcome(Body::from("12345"), 4, &room).await, Err(413));
+        assert_eq!(outcome(endless(b"x", 6), 5, &room).await, Err(413));
+        assert_eq!(outcome(endless(b"x", 5), 5, &room).await, Err(408));
+        let broken = [
+            Ok("x"),
+            Err(std::io::Error::from(std::io::ErrorKind::BrokenPipe)),
+        ];
+        let broken = stream::iter(broken);
+        let broken = Body::from_stream(broken);
+        assert_eq!(outcome(broken, 5, &room).await, Err(400));
+        assert!(room.take(ROOM_BYTES).is_some(), "the room is free again");
+    }
+
+    #[tokio::test]
+    async fn there_is_room_for_so_many() {
+        let room = Room::new(ROOM_BYTES);
+        let held = read(endless(b"x", 0), ROOM_BYTES, &room);
+        let mut held = Box::pin(held);
+        assert!(futures::poll!(&mut held).is_pending());
+        assert_eq!(outcome(Body::from("1"), 5, &room).await, Err(503));
+        drop(held);
+        assert!(outcome(Body::from("1"), 5, &room).await.is_ok());
+    }
 }

@@ -25,8 +25,8 @@ pub(super) async fn publish(
     let (head, stream) = request.into_parts();
     let access = key::publisher(&api.acceptor, &head.headers).await?;
     let content_type = body::content_type(&head.headers)?;
-    let bytes = body::read(stream, api.body_bytes).await?;
-    let draft = draft(&content_type, &head.headers, &bytes)?
+    let body = body::read(stream, api.body_bytes, &api.bodies).await?;
+    let draft = draft(&content_type, &head.headers, &body.bytes)?
         .map_err(|refusal| {
             api.acceptor.metrics.refused(Way::Http, refusal.reason);
             problem::refused(&refusal)

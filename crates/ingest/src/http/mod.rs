@@ -13,12 +13,17 @@ use service::problem::Problem;
 
 use crate::acceptor::Acceptor;
 use crate::config::Config;
+use crate::room::Room;
+
+/// How much of requests' bodies is held at once, in bytes.
+const BODIES_BYTES: usize = 128 * 1024 * 1024;
 
 /// What every request is served with.
 #[derive(Clone)]
 struct Api {
     acceptor: Acceptor,
     body_bytes: usize,
+    bodies: Room,
 }
 
 /// The routes.
@@ -38,5 +43,6 @@ pub(crate) fn router(acceptor: Acceptor, config: &Config) -> Router {
         .with_state(Api {
             acceptor,
             body_bytes: config.body_bytes,
+            bodies: Room::new(BODIES_BYTES),
         })
 }

@@ -47,7 +47,8 @@ pub(super) fn refused(refusal: &Refusal) -> Problem {
     }
 }
 
-fn not_accepted(error: NotAccepted) -> Problem {
+/// The problem of an event that can't be taken now.
+pub(super) fn not_accepted(error: NotAccepted) -> Problem {
     let advice = match error {
         NotAccepted::Overloaded | NotAccepted::Unavailable => "it was not accepted: try again",
         NotAccepted::Unknown => {
