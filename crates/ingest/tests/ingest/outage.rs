@@ -1,7 +1,10 @@
 //! The broker goes away and comes back; ingest is told to stop.
 
 use std::collections::HashSet;
+use std::time::Duration;
 
+use futures::StreamExt;
+use futures::stream::FuturesUnordered;
 use service::Drained;
 use testkit::eventually;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -32,6 +35,37 @@ async fn nothing_is_accepted_while_the_broker_is_away() {
         .into();
     assert_eq!(stored, HashSet::from([before, after]));
     eventually(PATIENCE, "ingest is ready again", async || rig.is_ready()).await;
+    rig.stop().await;
+}
+
+/// A message whose confirm was lost may come twice, and never not at all.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_connection_cut_under_load_loses_nothing() {
+    let rig = Rig::start().await;
+    rig.amqp.delay(Duration::from_millis(20));
+    let posts = (0..200).map(|n| {
+        let (rig, body) = (&rig, event(&n.to_string()));
+        async move { rig.publish(body).await }
+    });
+    let mut posts: FuturesUnordered<_> = posts.collect();
+    // The first has its confirm: what came behind it is waiting or on its way.
+    let mut answers = vec![posts.next().await.unwrap()];
+    let (rest, cut) = tokio::join!(posts.collect::<Vec<_>>(), rig.amqp.cut());
+    answers.extend(rest);
+    assert!(cut > 0, "nothing was cut");
+    let mut missing = HashSet::new();
+    for answer in answers {
+        match answer.status.as_u16() {
+            202 => assert!(missing.insert(answer.json()["id"].as_str().unwrap().to_owned())),
+            503 => assert_eq!(answer.headers["retry-after"], "1"),
+            other => panic!("{other}: {}", answer.json()),
+        }
+    }
+    while !missing.is_empty() {
+        for stored in rig.message().await {
+            missing.remove(&stored.id.to_string());
+        }
+    }
     rig.stop().await;
 }
 

@@ -196,15 +196,20 @@ impl Rig {
         self.publisher.publish(message).await.unwrap();
     }
 
+    /// The events of the next message in the fan-out queue.
+    pub(crate) async fn message(&self) -> Vec<Event> {
+        let message = next(&self.accepted).await;
+        let items = wire::batch::split(message.body).unwrap();
+        let events = items.into_iter().map(wire::accepted::decode);
+        events.collect::<Result<_, _>>().unwrap()
+    }
+
     /// The next so many events in the fan-out queue, of each message apart. None come beyond them
     /// with the last message.
     pub(crate) async fn messages(&self, count: usize) -> Vec<Vec<Event>> {
         let mut messages: Vec<Vec<Event>> = Vec::new();
         while messages.iter().map(Vec::len).sum::<usize>() < count {
-            let message = next(&self.accepted).await;
-            let items = wire::batch::split(message.body).unwrap();
-            let events = items.into_iter().map(wire::accepted::decode);
-            messages.push(events.collect::<Result<_, _>>().unwrap());
+            messages.push(self.message().await);
         }
         assert_eq!(messages.iter().map(Vec::len).sum::<usize>(), count);
         messages
