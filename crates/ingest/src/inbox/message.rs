@@ -143,3 +143,7 @@ fn protobuf(body: &Bytes) -> Result<Draft, Refusal> {
         ..Draft::default()
     })
 }
+
+#[cfg(test)]
+#[path = "message_tests.rs"]
+mod tests;
