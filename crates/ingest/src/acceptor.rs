@@ -49,10 +49,17 @@ impl Acceptor {
 
     /// Makes an event of a draft. It is a new one each time, unless its publisher gave it a key.
     pub(crate) async fn judge(&self, draft: Draft, publisher: Publisher) -> Result<Event, Refusal> {
-        let tenant = self.tenant(&draft, publisher).await?;
-        let event = check(draft, tenant, fresh_ids(), OffsetDateTime::now_utc())?;
-        self.keys.check(&event)?;
-        Ok(event)
+        let form = draft.form;
+        let judged = async {
+            let tenant = self.tenant(&draft, publisher).await?;
+            let event = check(draft, tenant, fresh_ids(), OffsetDateTime::now_utc())?;
+            self.keys.check(&event)?;
+            Ok(event)
+        };
+        judged.await.map_err(|refusal: Refusal| Refusal {
+            pointer: form.pointer(refusal.pointer),
+            ..refusal
+        })
     }
 
     /// Publishes an event; returns when the broker has it. The same event may be published again:

@@ -3,21 +3,26 @@
 //! | attribute | is |
 //! |---|---|
 //! | `type` | the event type |
-//! | `data` | the payload |
+//! | `data` | the payload; without it, `null` |
 //! | `time` | the timestamp |
 //! | `source` and `id` together | the publisher's own id, since only together they are unique |
 //! | `tenant` (an extension) | the tenant |
+//! | `traceparent`, `tracestate` (extensions) | the publisher's trace |
 //!
 //! Other attributes are allowed, as the specification asks, and not carried on.
-//! Source: <https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/spec.md>.
+//! Sources: <https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/spec.md>, and beside it
+//! `formats/json-format.md` and `bindings/http-protocol-binding.md`.
 
 use std::borrow::Cow;
 
+use axum::http::HeaderMap;
 use bytes::Bytes;
+use domain::limits;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::draft::Draft;
+use super::draft::{Draft, Form};
+use super::header;
 use super::json::{cut, payload, refused, text};
 use super::refusal::Refusal;
 
@@ -36,6 +41,8 @@ struct Structured<'a> {
     #[serde(borrow)]
     tenant: Option<Cow<'a, str>>,
     #[serde(borrow)]
+    datacontenttype: Option<Cow<'a, str>>,
+    #[serde(borrow)]
     data: Option<&'a RawValue>,
     #[serde(borrow)]
     data_base64: Option<&'a RawValue>,
@@ -45,52 +52,76 @@ struct Structured<'a> {
     tracestate: Option<Cow<'a, str>>,
 }
 
+/// Whether a media type, without its parameters, is JSON's own or built on it.
+pub(crate) fn is_json(media_type: &str) -> bool {
+    let media_type = media_type.trim().to_ascii_lowercase();
+    media_type.ends_with("/json") || media_type.ends_with("+json")
+}
+
 /// Reads an event in structured JSON.
 pub(crate) fn structured(body: &Bytes) -> Result<Draft, Refusal> {
     let event: Structured<'_> = serde_json::from_str(text(body)?).map_err(|e| refused(&e))?;
     version(&event.specversion, "#/specversion")?;
+    let media_type = event
+        .datacontenttype
+        .as_deref()
+        .unwrap_or("application/json");
+    if !is_json(media_type.split(';').next().unwrap_or_default()) {
+        let detail = "payloads are JSON: use application/json";
+        return Err(Refusal::invalid("#/datacontenttype", detail));
+    }
     if event.data_base64.is_some() {
         return Err(Refusal::invalid(
             "#/data_base64",
             "payloads are JSON: use data",
         ));
     }
-    let data = event
-        .data
-        .ok_or_else(|| Refusal::invalid("#/data", "missing: give any JSON"))?;
     let draft = Draft {
+        form: Form::CloudEvent,
         tenant: event.tenant.map(Cow::into_owned),
         event: event.event.into_owned(),
-        data: cut(body, data),
+        data: event
+            .data
+            .map_or(Bytes::from_static(b"null"), |data| cut(body, data)),
         timestamp: event.time.map(Cow::into_owned),
-        id: Some(identity(&event.source, &event.id)),
+        id: Some(identity((&event.source, "#/source"), (&event.id, "#/id"))?),
         ..Draft::default()
     };
     Ok(draft.traced(event.traceparent.as_deref(), event.tracestate.as_deref()))
 }
 
 /// Reads an event in binary mode: its attributes are headers, its payload is the body.
-pub(crate) fn attributes<'a>(
-    header: impl Fn(&str) -> Option<&'a str>,
-    body: &Bytes,
-) -> Result<Draft, Refusal> {
-    let required = |name: &str, pointer: &'static str| {
-        header(name).ok_or_else(|| Refusal::invalid(pointer, "missing: CloudEvents require it"))
+pub(crate) fn binary(headers: &HeaderMap, body: &Bytes) -> Result<Draft, Refusal> {
+    let attribute = |pointer: &'static str| {
+        let value = header::value(headers, pointer)?;
+        let decoded = value.map(|value| {
+            header::percent_decoded(&value)
+                .ok_or_else(|| Refusal::invalid(pointer, "not UTF-8 when percent-decoded"))
+        });
+        decoded.transpose()
     };
-    version(
-        required("ce-specversion", "header:ce-specversion")?,
-        "header:ce-specversion",
-    )?;
-    let source = required("ce-source", "header:ce-source")?;
+    let required = |pointer: &'static str| {
+        attribute(pointer)?
+            .ok_or_else(|| Refusal::invalid(pointer, "missing: CloudEvents require it"))
+    };
+    let specversion = "header:ce-specversion";
+    version(&required(specversion)?, specversion)?;
+    let (source, id) = ("header:ce-source", "header:ce-id");
     let draft = Draft {
-        tenant: header("ce-tenant").map(str::to_owned),
-        event: required("ce-type", "header:ce-type")?.to_owned(),
+        form: Form::CloudEventHeaders,
+        tenant: attribute("header:ce-tenant")?,
+        event: required("header:ce-type")?,
         data: payload(body)?,
-        timestamp: header("ce-time").map(str::to_owned),
-        id: Some(identity(source, required("ce-id", "header:ce-id")?)),
+        timestamp: attribute("header:ce-time")?,
+        id: Some(identity(
+            (&required(source)?, source),
+            (&required(id)?, id),
+        )?),
         ..Draft::default()
     };
-    Ok(draft)
+    let traceparent = attribute("header:ce-traceparent")?;
+    let tracestate = attribute("header:ce-tracestate")?;
+    Ok(draft.traced(traceparent.as_deref(), tracestate.as_deref()))
 }
 
 fn version(version: &str, pointer: &'static str) -> Result<(), Refusal> {
@@ -104,6 +135,20 @@ fn version(version: &str, pointer: &'static str) -> Result<(), Refusal> {
     }
 }
 
-fn identity(source: &str, id: &str) -> String {
-    format!("{source} {id}")
+/// The publisher's own id, from source and id, each with its pointer.
+fn identity(source: (&str, &'static str), id: (&str, &'static str)) -> Result<String, Refusal> {
+    // A URI holds no white space, so no two pairs make the same identity.
+    if source.0.is_empty() || source.0.contains(char::is_whitespace) {
+        return Err(Refusal::invalid(source.1, "not a URI reference"));
+    }
+    if id.0.is_empty() {
+        return Err(Refusal::invalid(id.1, "empty: CloudEvents require it"));
+    }
+    let identity = format!("{} {}", source.0, id.0);
+    let most = limits::IDEMPOTENCY_KEY_BYTES;
+    if identity.len() > most {
+        let detail = format!("source and id together are at most {} bytes", most - 1);
+        return Err(Refusal::invalid(id.1, detail));
+    }
+    Ok(identity)
 }

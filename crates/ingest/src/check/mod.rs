@@ -4,13 +4,15 @@
 mod cloudevent;
 mod draft;
 mod event;
+mod header;
 mod json;
 mod nesting;
 mod refusal;
 
-pub(crate) use cloudevent::{attributes, structured};
+pub(crate) use cloudevent::{binary, is_json, structured};
 pub(crate) use draft::Draft;
 pub(crate) use event::{Publisher, check, fresh_ids, tenant};
+pub(crate) use header::value;
 pub(crate) use json::{countable, envelope, items, payload, sized};
 pub(crate) use refusal::{Reason, Refusal};
 

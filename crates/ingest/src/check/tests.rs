@@ -1,5 +1,6 @@
 //! Tests of what is judged without a server.
 
+use axum::http::{HeaderMap, HeaderValue};
 use bytes::Bytes;
 use domain::event::Identity;
 use domain::id::TenantId;
@@ -13,6 +14,7 @@ use time::macros::datetime;
 use uuid::Uuid;
 
 use super::*;
+use crate::check::draft::Form;
 use crate::check::event::fresh_ids;
 use crate::check::nesting::depth;
 
@@ -122,20 +124,74 @@ fn cloud_events_say_the_same_in_both_modes() {
     let body = r#"{"specversion":"1.0","id":"1","source":"/s","type":"shipment.created",
         "time":"2024-01-15T10:30:00Z","tenant":"acme","comexampleother":7,"data":{"n":1.10}}"#;
     let from_body = structured(&Bytes::from_static(body.as_bytes())).unwrap();
-    let header = |name: &str| match name {
-        "ce-specversion" => Some("1.0"),
-        "ce-id" => Some("1"),
-        "ce-source" => Some("/s"),
-        "ce-type" => Some("shipment.created"),
-        "ce-time" => Some("2024-01-15T10:30:00Z"),
-        "ce-tenant" => Some("acme"),
-        _ => None,
-    };
-    let from_headers = attributes(header, &Bytes::from_static(br#"{"n":1.10}"#)).unwrap();
-    assert_eq!(from_body, from_headers);
+    let headers = [
+        ("ce-specversion", "1.0"),
+        ("ce-id", "1"),
+        ("ce-source", "/s"),
+        ("ce-type", "shipment%2Ecreated"),
+        ("ce-time", "\"2024-01-15T10:30:00Z\""),
+        ("ce-tenant", "acme"),
+        ("ce-comexampleother", "7"),
+    ];
+    let headers: HeaderMap = headers
+        .map(|(name, value)| (name.parse().unwrap(), HeaderValue::from_static(value)))
+        .into_iter()
+        .collect();
+    let from_headers = binary(&headers, &Bytes::from_static(br#"{"n":1.10}"#)).unwrap();
+    assert_eq!(from_headers.form, Form::CloudEventHeaders);
+    let form = Form::CloudEvent;
+    assert_eq!(
+        from_body,
+        Draft {
+            form,
+            ..from_headers
+        }
+    );
     assert_eq!(from_body.id.as_deref(), Some("/s 1"));
-    let missing = attributes(|_| None, &Bytes::from_static(b"1")).unwrap_err();
+    let missing = binary(&HeaderMap::new(), &Bytes::from_static(b"1")).unwrap_err();
     assert_eq!(missing.pointer, "header:ce-specversion");
+}
+
+fn cloud_event(more: &str) -> Result<Draft, Refusal> {
+    let event = format!(r#"{{"specversion":"1.0","type":"a","tenant":"acme",{more}}}"#);
+    structured(&Bytes::from(event))
+}
+
+#[rstest]
+#[case(r#""id":"1","source":"","data":1"#, "#/source")]
+#[case(r#""id":"1","source":"a b","data":1"#, "#/source")]
+#[case(r#""id":"","source":"/s","data":1"#, "#/id")]
+#[case(r#""id":"1","source":"/s","data_base64":"AA==""#, "#/data_base64")]
+#[case(
+    r#""id":"1","source":"/s","datacontenttype":"text/xml","data":"<a/>""#,
+    "#/datacontenttype"
+)]
+#[case(r#""id":"1","source":"/s","data":1,"data":2"#, "#")]
+fn bad_cloud_events(#[case] more: &str, #[case] pointer: &str) {
+    assert_eq!(cloud_event(more).unwrap_err().pointer, pointer);
+}
+
+#[test]
+fn a_cloud_event_may_be_bare() {
+    for data in ["", r#","data":null"#] {
+        let draft = cloud_event(&format!(r#""id":"1","source":"/s"{data}"#)).unwrap();
+        assert_eq!(draft.data, "null");
+    }
+    let media_type = r#""id":"1","source":"/s","datacontenttype":"application/vnd.a+json; v=1""#;
+    assert!(cloud_event(media_type).is_ok());
+    let long = "x".repeat(limits::IDEMPOTENCY_KEY_BYTES);
+    let refused = cloud_event(&format!(r#""id":"{long}","source":"/s""#)).unwrap_err();
+    assert_eq!(refused.pointer, "#/id");
+}
+
+/// The trace in an event is its publisher's, the one beside it may be a hop's.
+#[test]
+fn a_trace_of_its_own_is_kept() {
+    let [own, hop] = ["1", "2"].map(|n| format!("00-{}-{}-01", n.repeat(32), n.repeat(16)));
+    let more = format!(r#""id":"1","source":"/s","traceparent":"{own}""#);
+    let draft = cloud_event(&more).unwrap().traced(Some(&hop), Some("a=1"));
+    assert_eq!(draft.trace.traceparent, own);
+    assert_eq!(draft.trace.tracestate, "");
 }
 
 #[rstest]
@@ -171,6 +227,10 @@ fn trace_headers_are_taken_only_when_they_are_some() {
         "",
         "garbage",
         "00-0AF7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
+        "ff-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
+        "00-00000000000000000000000000000000-b7ad6b7169203331-01",
+        "00-0af7651916cd43dd8448eb211c80319c-0000000000000000-01",
+        "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01-more",
     ] {
         assert_eq!(
             Draft::default().traced(Some(bad), None).trace.traceparent,

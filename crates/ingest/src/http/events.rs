@@ -49,8 +49,8 @@ fn draft(
 ) -> Result<Result<Draft, Refusal>, Problem> {
     match content_type {
         "application/cloudevents+json" => Ok(check::structured(bytes)),
-        "application/json" if headers.contains_key("ce-specversion") => {
-            Ok(check::attributes(|name| text(headers, name), bytes))
+        json if headers.contains_key("ce-specversion") && check::is_json(json) => {
+            Ok(check::binary(headers, bytes))
         }
         "application/json" => Ok(check::envelope(bytes)),
         other => Err(body::unread(
@@ -64,16 +64,9 @@ fn draft(
 /// Source: draft-ietf-httpapi-idempotency-key-header-07.
 fn keyed(draft: Draft, headers: &HeaderMap) -> Result<Draft, Refusal> {
     const POINTER: &str = "header:Idempotency-Key";
-    let Some(value) = headers.get("idempotency-key") else {
+    let Some(key) = check::value(headers, POINTER)? else {
         return Ok(draft);
     };
-    let value = value
-        .to_str()
-        .map_err(|_| Refusal::invalid(POINTER, "not visible ASCII"))?;
-    let key = value
-        .strip_prefix('"')
-        .and_then(|rest| rest.strip_suffix('"'))
-        .unwrap_or(value);
     if key.is_empty() {
         return Err(Refusal::invalid(
             POINTER,
@@ -81,12 +74,12 @@ fn keyed(draft: Draft, headers: &HeaderMap) -> Result<Draft, Refusal> {
         ));
     }
     match &draft.id {
-        Some(id) if id != key => Err(Refusal::invalid(
+        Some(id) if *id != key => Err(Refusal::invalid(
             POINTER,
-            "differs from the event's id: send one of them",
+            "differs from the event's own id: leave the header out",
         )),
         Some(_) | None => Ok(Draft {
-            id: Some(key.to_owned()),
+            id: Some(key),
             ..draft
         }),
     }
