@@ -23,8 +23,8 @@ pub(crate) struct Acceptor {
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum AcceptError {
     /// It is wrong, and will be wrong again.
-    #[error("{0}")]
-    Refused(Refusal),
+    #[error(transparent)]
+    Refused(#[from] Refusal),
     /// It may be tried again.
     #[error(transparent)]
     NotAccepted(#[from] NotAccepted),
@@ -38,11 +38,7 @@ impl Acceptor {
         publisher: Publisher,
         way: Way,
     ) -> Result<EventId, AcceptError> {
-        let judged = self.judge(draft, publisher).await;
-        let event = judged.map_err(|refusal| {
-            self.metrics.refused(way, refusal.reason);
-            AcceptError::Refused(refusal)
-        })?;
+        let event = self.judge(draft, publisher).await?;
         self.publish(&event, way).await?;
         Ok(event.id)
     }

@@ -12,7 +12,8 @@ use service::problem::Problem;
 use store::api_keys::Reach;
 
 use super::events::text;
-use super::{Api, body, key, problem};
+use super::problem::Fault;
+use super::{Api, body, key};
 use crate::check::{self, Draft, Publisher, Refusal};
 use crate::metrics::Way;
 
@@ -34,33 +35,8 @@ pub(super) async fn publish(
     State(api): State<Api>,
     request: Request,
 ) -> Result<(StatusCode, Json<Results>), Problem> {
-    let (head, stream) = request.into_parts();
-    let access = key::publisher(&api.acceptor, &head.headers).await?;
-    let content_type = body::content_type(&head.headers)?;
-    no_key(&head.headers)?;
-    let body = body::read(stream, limits::BATCH_BODY_BYTES, &api.bodies).await?;
-    let read: Read = match content_type.as_str() {
-        "application/json" | "application/x-ndjson" => check::envelope,
-        "application/cloudevents-batch+json" => check::structured,
-        other => {
-            let read =
-                "application/json, application/x-ndjson or application/cloudevents-batch+json";
-            return Err(body::unread(other, read));
-        }
-    };
-    let items = match content_type.as_str() {
-        "application/x-ndjson" => lines(&body.bytes),
-        _ => check::items(&body.bytes, limits::BATCH_EVENTS),
-    };
-    let items = items.map_err(|refusal| problem::refused(&refusal))?;
-    let trace = (
-        text(&head.headers, "traceparent"),
-        text(&head.headers, "tracestate"),
-    );
-    let results = items
-        .iter()
-        .map(|item| one(&api, access.reach, read, item, trace));
-    let results = join_all(results).await;
+    let results = accept(&api, request).await;
+    let results = results.map_err(|fault| api.problem(fault))?;
     let accepted = results
         .iter()
         .all(|one| matches!(one, Outcome::Accepted { .. }));
@@ -72,7 +48,45 @@ pub(super) async fn publish(
     Ok((status, Json(Results { results })))
 }
 
+async fn accept(api: &Api, request: Request) -> Result<Vec<Outcome>, Fault> {
+    let (head, stream) = request.into_parts();
+    let access = key::publisher(&api.acceptor, &head.headers).await?;
+    let (split, read) = reading(&body::content_type(&head.headers)?)?;
+    no_key(&head.headers)?;
+    let body = body::read(stream, limits::BATCH_BODY_BYTES, &api.bodies).await?;
+    let items = split(&body.bytes)?;
+    let trace = (
+        text(&head.headers, "traceparent"),
+        text(&head.headers, "tracestate"),
+    );
+    let outcomes =
+        items.iter().map(
+            async |item| match one(api, access.reach, read, item, trace).await {
+                Ok(id) => Outcome::Accepted { id },
+                Err(fault) => Outcome::Rejected {
+                    problem: api.problem(fault),
+                },
+            },
+        );
+    Ok(join_all(outcomes).await)
+}
+
+type Split = fn(&Bytes) -> Result<Vec<Bytes>, Refusal>;
 type Read = fn(&Bytes) -> Result<Draft, Refusal>;
+
+/// How a body of this content type is taken apart, and how each event in it is read.
+fn reading(content_type: &str) -> Result<(Split, Read), Refusal> {
+    let array: Split = |body| check::items(body, limits::BATCH_EVENTS);
+    match content_type {
+        "application/json" => Ok((array, check::envelope)),
+        "application/x-ndjson" => Ok((lines, check::envelope)),
+        "application/cloudevents-batch+json" => Ok((array, check::structured)),
+        other => Err(body::unread(
+            other,
+            "application/json, application/x-ndjson or application/cloudevents-batch+json",
+        )),
+    }
+}
 
 async fn one(
     api: &Api,
@@ -80,37 +94,20 @@ async fn one(
     read: Read,
     item: &Bytes,
     (traceparent, tracestate): (Option<&str>, Option<&str>),
-) -> Outcome {
-    let draft = check::sized(item, api.body_bytes).and_then(|()| read(item));
-    let draft = match draft {
-        Ok(draft) => draft.traced(traceparent, tracestate),
-        Err(refusal) => {
-            api.acceptor.metrics.refused(Way::Http, refusal.reason);
-            return Outcome::Rejected {
-                problem: problem::refused(&refusal),
-            };
-        }
-    };
-    match api
-        .acceptor
-        .accept(draft, Publisher::Key(reach), Way::Http)
-        .await
-    {
-        Ok(id) => Outcome::Accepted { id },
-        Err(error) => Outcome::Rejected {
-            problem: problem::of(&error),
-        },
-    }
+) -> Result<EventId, Fault> {
+    check::sized(item, api.body_bytes)?;
+    let draft = read(item)?.traced(traceparent, tracestate);
+    let publisher = Publisher::Key(reach);
+    Ok(api.acceptor.accept(draft, publisher, Way::Http).await?)
 }
 
 /// A key names one event: what it would mean for several, nobody could tell.
-fn no_key(headers: &HeaderMap) -> Result<(), Problem> {
+fn no_key(headers: &HeaderMap) -> Result<(), Refusal> {
     if !headers.contains_key("idempotency-key") {
         return Ok(());
     }
     let detail = "a batch has no key of its own: give each event an id";
-    let refusal = Refusal::invalid("header:Idempotency-Key", detail);
-    Err(problem::refused(&refusal))
+    Err(Refusal::invalid("header:Idempotency-Key", detail))
 }
 
 /// The lines of NDJSON that hold anything, and of too many only what shows that.

@@ -11,7 +11,7 @@ use tokio::time::timeout;
 
 use crate::batcher::NotAccepted;
 use crate::check::{Reason, Refusal};
-use crate::http::problem;
+use crate::http::problem::Fault;
 use crate::room::{Place, Room};
 
 /// How long a client may take to send a body.
@@ -24,85 +24,81 @@ pub(super) struct Read {
 }
 
 /// Reads a body of at most `most` bytes, if there is room for it.
-pub(super) async fn read(body: Body, most: usize, room: &Room) -> Result<Read, Problem> {
+pub(super) async fn read(body: Body, most: usize, room: &Room) -> Result<Read, Fault> {
     // What says itself that it is too large isn't waited for.
     let at_least = usize::try_from(body.size_hint().lower()).unwrap_or(usize::MAX);
     if at_least > most {
-        return Err(too_large(most));
+        return Err(too_large(most).into());
     }
     let bytes = match body.size_hint().exact() {
         Some(_) => at_least,
         None => most,
     };
     let place = room.take(bytes);
-    let place = place.ok_or_else(|| problem::not_accepted(NotAccepted::Overloaded))?;
+    let place = place.ok_or(Fault::NotAccepted(NotAccepted::Overloaded))?;
     let reading = Limited::new(body, most).collect();
     match timeout(PATIENCE, reading).await {
         Ok(Ok(collected)) => Ok(Read {
             bytes: collected.to_bytes(),
             _place: place,
         }),
-        Ok(Err(error)) if error.is::<LengthLimitError>() => Err(too_large(most)),
+        Ok(Err(error)) if error.is::<LengthLimitError>() => Err(too_large(most).into()),
         Ok(Err(_)) => Err(Problem::new(
             StatusCode::BAD_REQUEST,
             "broken-body",
             "The body broke off",
             "the body broke off: send it again",
-        )),
+        )
+        .into()),
         Err(_) => Err(Problem::new(
             StatusCode::REQUEST_TIMEOUT,
             "timeout",
             "Too slow",
             format!("the body took longer than {} s", PATIENCE.as_secs()),
-        )),
+        )
+        .into()),
     }
 }
 
-fn too_large(most: usize) -> Problem {
-    problem::refused(&Refusal {
+fn too_large(most: usize) -> Refusal {
+    Refusal {
         reason: Reason::TooLarge,
         pointer: "",
         detail: format!("the body is larger than {most} bytes: send less at once"),
-    })
+    }
 }
 
 /// The content type, in lower case and without parameters. A body in another encoding is refused.
-pub(super) fn content_type(headers: &HeaderMap) -> Result<String, Problem> {
-    let unsupported = |pointer, detail: &str| {
-        let detail = detail.to_owned();
-        problem::refused(&Refusal {
-            reason: Reason::UnsupportedType,
-            pointer,
-            detail,
-        })
-    };
+pub(super) fn content_type(headers: &HeaderMap) -> Result<String, Refusal> {
     if headers
         .get(header::CONTENT_ENCODING)
         .is_some_and(|encoding| encoding != "identity")
     {
-        let detail = "compressed bodies are not read: send it as it is";
-        return Err(unsupported("header:Content-Encoding", detail));
+        return Err(Refusal {
+            reason: Reason::UnsupportedType,
+            pointer: "header:Content-Encoding",
+            detail: "compressed bodies are not read: send it as it is".to_owned(),
+        });
     }
     let value = headers
         .get(header::CONTENT_TYPE)
         .and_then(|value| value.to_str().ok());
-    let value = value.ok_or_else(|| {
-        unsupported(
-            "header:Content-Type",
-            "missing: send Content-Type: application/json",
-        )
+    let value = value.ok_or_else(|| Refusal {
+        reason: Reason::UnsupportedType,
+        pointer: "header:Content-Type",
+        detail: "missing: send Content-Type: application/json".to_owned(),
     })?;
     let essence = value.split(';').next().unwrap_or_default();
     Ok(essence.trim().to_ascii_lowercase())
 }
 
-/// The problem of a content type that is not read here.
-pub(super) fn unread(content_type: &str, read: &str) -> Problem {
-    problem::refused(&Refusal {
+/// The refusal of a content type that is not read here.
+pub(super) fn unread(content_type: &str, read: &str) -> Refusal {
+    Refusal {
         reason: Reason::UnsupportedType,
         pointer: "header:Content-Type",
-        detail: format!("{content_type} is not read here: send {read}"),
-    })
+        detail: format!("{content_type:.100} is not read here: send {read}"),
+    }
 }
 
 #[cfg(test)]
@@ -115,8 +111,12 @@ mod tests {
 
     async fn outcome(body: Body, most: usize, room: &Room) -> Result<Bytes, u16> {
         let read = read(body, most, room).await;
-        read.map(|read| read.bytes)
-            .map_err(|problem| problem.status().as_u16())
+        read.map(|read| read.bytes).map_err(|fault| match fault {
+            Fault::Refused(refusal) if refusal.reason == Reason::TooLarge => 413,
+            Fault::NotAccepted(NotAccepted::Overloaded) => 503,
+            Fault::Request(problem) => problem.status().as_u16(),
+            Fault::Refused(_) | Fault::NotAccepted(_) => 0,
+        })
     }
 
     /// A body whose length nobody knows before, and that never ends.

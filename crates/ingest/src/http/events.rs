@@ -8,7 +8,8 @@ use domain::id::EventId;
 use serde::Serialize;
 use service::problem::Problem;
 
-use super::{Api, body, key, problem};
+use super::problem::Fault;
+use super::{Api, body, key};
 use crate::check::{self, Draft, Publisher, Refusal};
 use crate::metrics::Way;
 
@@ -22,37 +23,33 @@ pub(super) async fn publish(
     State(api): State<Api>,
     request: Request,
 ) -> Result<(StatusCode, Json<Accepted>), Problem> {
-    let (head, stream) = request.into_parts();
-    let access = key::publisher(&api.acceptor, &head.headers).await?;
-    let content_type = body::content_type(&head.headers)?;
-    let body = body::read(stream, api.body_bytes, &api.bodies).await?;
-    let draft = draft(&content_type, &head.headers, &body.bytes)?
-        .map_err(|refusal| {
-            api.acceptor.metrics.refused(Way::Http, refusal.reason);
-            problem::refused(&refusal)
-        })?
-        .traced(
-            text(&head.headers, "traceparent"),
-            text(&head.headers, "tracestate"),
-        );
-    let draft = keyed(draft, &head.headers).map_err(|refusal| problem::refused(&refusal))?;
-    let publisher = Publisher::Key(access.reach);
-    let id = api.acceptor.accept(draft, publisher, Way::Http).await;
-    let id = id.map_err(|error| problem::of(&error))?;
+    let id = accept(&api, request).await;
+    let id = id.map_err(|fault| api.problem(fault))?;
     Ok((StatusCode::ACCEPTED, Json(Accepted { id })))
 }
 
-fn draft(
-    content_type: &str,
-    headers: &HeaderMap,
-    bytes: &Bytes,
-) -> Result<Result<Draft, Refusal>, Problem> {
+async fn accept(api: &Api, request: Request) -> Result<EventId, Fault> {
+    let (head, stream) = request.into_parts();
+    let access = key::publisher(&api.acceptor, &head.headers).await?;
+    let read = reading(&body::content_type(&head.headers)?, &head.headers)?;
+    let body = body::read(stream, api.body_bytes, &api.bodies).await?;
+    let draft = keyed(read(&head.headers, &body.bytes)?, &head.headers)?;
+    let draft = draft.traced(
+        text(&head.headers, "traceparent"),
+        text(&head.headers, "tracestate"),
+    );
+    let publisher = Publisher::Key(access.reach);
+    Ok(api.acceptor.accept(draft, publisher, Way::Http).await?)
+}
+
+type Read = fn(&HeaderMap, &Bytes) -> Result<Draft, Refusal>;
+
+/// How a body of this content type is read.
+fn reading(content_type: &str, headers: &HeaderMap) -> Result<Read, Refusal> {
     match content_type {
-        "application/cloudevents+json" => Ok(check::structured(bytes)),
-        json if headers.contains_key("ce-specversion") && check::is_json(json) => {
-            Ok(check::binary(headers, bytes))
-        }
-        "application/json" => Ok(check::envelope(bytes)),
+        "application/cloudevents+json" => Ok(|_, body| check::structured(body)),
+        json if headers.contains_key("ce-specversion") && check::is_json(json) => Ok(check::binary),
+        "application/json" => Ok(|_, body| check::envelope(body)),
         other => Err(body::unread(
             other,
             "application/json or application/cloudevents+json",

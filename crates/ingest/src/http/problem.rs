@@ -1,4 +1,4 @@
-//! What is wrong with an event, as a problem.
+//! What is wrong with a request or an event, as a problem.
 
 use axum::http::StatusCode;
 use service::problem::Problem;
@@ -6,20 +6,59 @@ use service::problem::Problem;
 use crate::acceptor::AcceptError;
 use crate::batcher::NotAccepted;
 use crate::check::{Reason, Refusal};
+use crate::http::Api;
+use crate::metrics::Way;
 
 /// How soon a publisher may try again, in seconds.
 const RETRY_AFTER_S: u32 = 1;
 
-/// The problem of an event that was not accepted.
-pub(super) fn of(error: &AcceptError) -> Problem {
-    match error {
-        AcceptError::Refused(refusal) => refused(refusal),
-        AcceptError::NotAccepted(error) => not_accepted(*error),
+/// Why something is not answered with success.
+pub(super) enum Fault {
+    /// What was sent is refused.
+    Refused(Refusal),
+    /// It is in order, and can't be taken now.
+    NotAccepted(NotAccepted),
+    /// The request itself is at fault.
+    Request(Problem),
+}
+
+impl Api {
+    /// A fault as its publisher is told of it, counted.
+    pub(super) fn problem(&self, fault: Fault) -> Problem {
+        match fault {
+            Fault::Refused(refusal) => {
+                let metrics = &self.acceptor.metrics;
+                metrics.refused(Way::Http, refusal.reason);
+                refused(&refusal)
+            }
+            Fault::NotAccepted(error) => not_accepted(error),
+            Fault::Request(problem) => problem,
+        }
     }
 }
 
-/// The problem of a refused event.
-pub(super) fn refused(refusal: &Refusal) -> Problem {
+impl From<Refusal> for Fault {
+    fn from(refusal: Refusal) -> Self {
+        Self::Refused(refusal)
+    }
+}
+
+impl From<AcceptError> for Fault {
+    fn from(error: AcceptError) -> Self {
+        match error {
+            AcceptError::Refused(refusal) => Self::Refused(refusal),
+            AcceptError::NotAccepted(error) => Self::NotAccepted(error),
+        }
+    }
+}
+
+impl From<Problem> for Fault {
+    fn from(problem: Problem) -> Self {
+        Self::Request(problem)
+    }
+}
+
+fn refused(refusal: &Refusal) -> Problem {
     let (status, kind, title) = match refusal.reason {
         Reason::Malformed => (
             StatusCode::BAD_REQUEST,
@@ -47,8 +86,7 @@ pub(super) fn refused(refusal: &Refusal) -> Problem {
     }
 }
 
-/// The problem of an event that can't be taken now.
-pub(super) fn not_accepted(error: NotAccepted) -> Problem {
+fn not_accepted(error: NotAccepted) -> Problem {
     let advice = match error {
         NotAccepted::Overloaded | NotAccepted::Unavailable => "it was not accepted: try again",
         NotAccepted::Unknown => {
