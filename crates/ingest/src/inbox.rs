@@ -9,7 +9,9 @@ mod message;
 use std::time::Duration;
 
 use broker::topology::Route;
-use broker::{Cancelled, Consumer, Delivered, Outgoing, Publisher as Outlet, Received};
+use broker::{
+    Acker, Cancelled, Consumer, Delivered, Outgoing, Publisher as Outlet, Received, ack_all,
+};
 use domain::event::Event;
 use futures::future::join_all;
 use service::Lifecycle;
@@ -31,6 +33,9 @@ pub(crate) struct Inbox {
     pub(crate) outlet: Outlet,
     pub(crate) abort: CancellationToken,
 }
+
+/// Messages in hand.
+type Messages = JoinSet<Option<Acker>>;
 
 /// Why the queue is no longer consumed.
 enum Ended {
@@ -54,11 +59,11 @@ impl Inbox {
     }
 
     async fn work(&self, mut consumer: Consumer) -> Ended {
-        let mut messages = JoinSet::new();
+        let mut messages = Messages::new();
         let mut ended = loop {
             tokio::select! {
                 Some(done) = messages.join_next() => {
-                    if let Err(error) = done {
+                    if let Err(error) = acknowledge(done, &mut messages).await {
                         break Ended::Panicked(error);
                     }
                 }
@@ -73,21 +78,22 @@ impl Inbox {
         };
         // Also after a panic: returned to the queue, these would be accepted twice.
         while let Some(done) = messages.join_next().await {
-            if let Err(error) = done {
+            if let Err(error) = acknowledge(done, &mut messages).await {
                 ended = Ended::Panicked(error);
             }
         }
         ended
     }
 
-    async fn take(self, received: Received) {
+    /// The right to acknowledge the message, when it is done with.
+    async fn take(self, received: Received) -> Option<Acker> {
         let (mut delivered, acker) = received.into_parts();
         message::strip(&mut delivered.properties.headers);
-        if self.settle(&delivered).await.is_ok() {
-            acker.ack().await;
-        } else {
+        if self.settle(&delivered).await.is_err() {
             tracing::debug!("a message of the inbox stays with the broker");
+            return None;
         }
+        Some(acker)
     }
 
     /// Returns when every event of the message stands elsewhere, confirmed.
@@ -153,6 +159,26 @@ impl Inbox {
         );
         Ok(())
     }
+}
+
+/// Acknowledges a message that is done with, and those that are done with by now: what shared a
+/// message to fan-out is confirmed together, and acknowledged in few frames.
+async fn acknowledge(
+    done: Result<Option<Acker>, JoinError>,
+    messages: &mut Messages,
+) -> Result<(), JoinError> {
+    let mut ackers = Vec::new();
+    let mut panicked = Ok(());
+    let mut next = Some(done);
+    while let Some(done) = next {
+        match done {
+            Ok(acker) => ackers.extend(acker),
+            Err(error) => panicked = Err(error),
+        }
+        next = messages.try_join_next();
+    }
+    ack_all(ackers).await;
+    panicked
 }
 
 /// The message as it goes among the rejected, with the reason.
