@@ -9,7 +9,7 @@ use domain::outcome::Failure;
 use domain::report::Extent;
 use h2::Reason;
 use h2::server::{self, SendResponse};
-use http::Response;
+use http::{HeaderName, HeaderValue, Response};
 use testkit::raw::Receiver;
 
 use crate::authority::{Authority, named};
@@ -24,6 +24,8 @@ enum Treat {
     Reset(Reason),
     GoAway(Reason),
     TakeNoBody,
+    /// So many headers of 1 KiB each.
+    Headers(usize),
 }
 
 struct Http2 {
@@ -91,6 +93,16 @@ async fn answer(treat: Treat, mut respond: SendResponse<Bytes>) {
                 }
             }
         }
+        Treat::Headers(count) => {
+            let mut head = Response::new(());
+            for n in 0..count {
+                let name = HeaderName::try_from(format!("x-{n}")).unwrap();
+                let value = HeaderValue::try_from("b".repeat(1024)).unwrap();
+                head.headers_mut().insert(name, value);
+            }
+            // Cut short when we have enough of it.
+            let _cut_short = respond.send_response(head, true);
+        }
         Treat::Reset(reason) => respond.send_reset(reason),
         Treat::GoAway(_) => unreachable!("the connection does that"),
         Treat::TakeNoBody => std::future::pending().await,
@@ -117,6 +129,21 @@ async fn an_endless_body_is_cut_off() {
         (attempted.answer.len(), attempted.extent),
         (ANSWER_BYTES, Extent::Truncated)
     );
+}
+
+#[tokio::test]
+async fn heads_are_bounded() {
+    for (headers, expected) in [
+        (10, None),
+        (100, Some(Failure::ProtocolError)),
+        (10_000, Some(Failure::ProtocolError)),
+    ] {
+        let http2 = Http2::start(Treat::Headers(headers)).await;
+        let attempted = post(&trusting(&http2.authority), &http2.url(), AMPLE).await;
+        assert_eq!(failure(&attempted), expected, "{headers}: {attempted:?}");
+        assert!(attempted.duration < SLACK, "{:?}", attempted.duration);
+        assert_eq!(http2.requests(), 1, "{headers}");
+    }
 }
 
 #[tokio::test]

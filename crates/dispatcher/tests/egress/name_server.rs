@@ -16,6 +16,8 @@ pub(crate) enum Say {
     Addresses(Vec<IpAddr>),
     /// That the name is another's, which has these addresses.
     Alias(&'static str, Vec<IpAddr>),
+    /// These addresses, and the code to the question for the other family.
+    OneFamily(IpAddr, ResponseCode),
     /// A code.
     Code(ResponseCode),
     /// Nothing.
@@ -89,6 +91,12 @@ fn answer(question: &Message, name: &Name, kind: RecordType, say: &Say) -> Optio
             for data in of_kind(addresses, kind) {
                 add(name, data);
             }
+        }
+        Say::OneFamily(address, code) => {
+            match of_kind(&[*address], kind).next() {
+                Some(data) => add(name, data),
+                None => answer.metadata.response_code = *code,
+            };
         }
         Say::Alias(other, addresses) => {
             let other = Name::from_ascii(other).unwrap();

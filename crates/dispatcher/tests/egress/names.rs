@@ -59,6 +59,31 @@ async fn a_name_without_addresses_fails_with_its_own_reason(
     assert_eq!(failure(&attempted), Some(expected));
 }
 
+/// Many name servers fail at the family that they have nothing of. The address that is there is
+/// judged and used all the same.
+#[rstest]
+#[case::servfail(ResponseCode::ServFail)]
+#[case::not_implemented(ResponseCode::NotImp)]
+#[case::refused(ResponseCode::Refused)]
+#[case::no_such_name(ResponseCode::NXDomain)]
+#[tokio::test]
+async fn a_family_that_fails_does_not_hide_the_other(#[case] code: ResponseCode) {
+    let receiver = saying(OK).await;
+    let one = Say::OneFamily("127.0.0.1".parse().unwrap(), code);
+    let server = NameServer::start(vec![one.clone()]).await;
+    let attempted = post(&asking(&server, loopback()), &at(&receiver), AMPLE).await;
+    assert_eq!(status(&attempted), Some(200), "{attempted:?}");
+
+    let server = NameServer::start(vec![one]).await;
+    let policy = AddressPolicy {
+        allowed: Vec::new(),
+        ..loopback()
+    };
+    let attempted = post(&asking(&server, policy), &at(&receiver), AMPLE).await;
+    assert_eq!(failure(&attempted), Some(Failure::AddressForbidden));
+    assert_eq!(receiver.connections(), 1, "the first alone");
+}
+
 #[tokio::test]
 async fn a_name_that_never_exists_needs_no_name_server() {
     let egress = Egress::build(loopback(), None::<&PathBuf>, &Names::System).unwrap();

@@ -1,5 +1,6 @@
 //! Who a receiver says it is: certificates have a reason of their own.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::{Duration, SystemTime};
 
@@ -12,6 +13,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio_rustls::TlsAcceptor;
 
 use crate::authority::{Authority, named, self_signed};
+use crate::name_server::{NameServer, Say};
 use crate::support::{AMPLE, egress, failure, loopback, post, status, until_closed};
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
@@ -41,8 +43,13 @@ async fn receiver(tls: TlsAcceptor) -> Receiver {
 
 /// An egress that trusts this authority beside the public ones.
 pub(crate) fn trusting(authority: &Authority) -> Egress {
+    trusting_and_asking(authority, "127.0.0.1:9".parse().unwrap())
+}
+
+/// The same, with a name server.
+fn trusting_and_asking(authority: &Authority, server: SocketAddr) -> Egress {
     let file = authority.file();
-    let names = Names::Servers(vec!["127.0.0.1:9".parse().unwrap()]);
+    let names = Names::Servers(vec![server]);
     Egress::build(loopback(), Some(&file.path().to_owned()), &names).unwrap()
 }
 
@@ -56,6 +63,28 @@ async fn a_certificate_of_the_operators_authority_is_good() {
     let receiver = receiver(authority.certify(&named("127.0.0.1"), &["http/1.1"])).await;
     let attempted = post_over_tls(&trusting(&authority), &receiver).await;
     assert_eq!(status(&attempted), Some(200), "{attempted:?}");
+}
+
+/// The certificate is for the name in the URL, whatever address it led to.
+#[rstest]
+#[case("eu.hooks.example", Ok(200))]
+#[case("*.hooks.example", Ok(200))]
+#[case("hooks.example", Err(Failure::TlsCertificate))]
+#[case("*.example", Err(Failure::TlsCertificate))]
+#[case("127.0.0.1", Err(Failure::TlsCertificate))]
+#[tokio::test]
+async fn a_certificate_is_for_the_name(
+    #[case] certified: &str,
+    #[case] expected: Result<u16, Failure>,
+) {
+    let authority = Authority::new();
+    let receiver = receiver(authority.certify(&named(certified), &["http/1.1"])).await;
+    let server = NameServer::start(vec![Say::addresses(&["127.0.0.1"])]).await;
+    let egress = trusting_and_asking(&authority, server.address);
+    let url = format!("https://eu.hooks.example:{}/", receiver.address().port());
+    let attempted = post(&egress, &url, AMPLE).await;
+    let seen = status(&attempted).ok_or_else(|| failure(&attempted).unwrap());
+    assert_eq!(seen, expected);
 }
 
 fn expired() -> CertificateParams {
