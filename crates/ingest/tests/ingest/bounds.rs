@@ -7,7 +7,7 @@ use tokio::net::TcpStream;
 use crate::rig::{PATIENCE, Rig, event, event_with};
 
 /// An event of so many bytes in all.
-fn of_size(bytes: usize) -> String {
+pub(crate) fn of_size(bytes: usize) -> String {
     event(&format!("\"{}\"", "x".repeat(bytes - event("\"\"").len())))
 }
 
@@ -25,6 +25,13 @@ impl Rig {
         stream.write_all(&request).await.unwrap();
         status(stream).await
     }
+}
+
+/// The status of the answer to a request that stands in these bytes as far as it goes.
+pub(crate) async fn status_of(rig: &Rig, request: &str) -> u16 {
+    let mut stream = TcpStream::connect(rig.address).await.unwrap();
+    stream.write_all(request.as_bytes()).await.unwrap();
+    status(stream).await
 }
 
 async fn status(mut stream: TcpStream) -> u16 {
@@ -49,6 +56,31 @@ async fn a_body_may_be_so_large() {
     for stored in rig.events(2).await {
         assert!(most.contains(std::str::from_utf8(&stored.data).unwrap()));
     }
+    rig.stop().await;
+}
+
+/// What says itself that it is too large isn't waited for, and no memory is taken for it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_length_may_be_so_large() {
+    let rig = Rig::start().await;
+    for length in [
+        limits::EVENT_BODY_BYTES as u64 + 1,
+        10_000_000_000,
+        u64::MAX - 2,
+    ] {
+        let head = rig.head(&format!("content-length: {length}"));
+        assert_eq!(status_of(&rig, &head).await, 413, "{length}");
+    }
+    for length in [
+        "-1",
+        "1e3",
+        "18446744073709551616",
+        "1\r\ncontent-length: 2",
+    ] {
+        let head = rig.head(&format!("content-length: {length}"));
+        assert_eq!(status_of(&rig, &head).await, 400, "{length}");
+    }
+    rig.accepted_id(&[], event("1")).await;
     rig.stop().await;
 }
 

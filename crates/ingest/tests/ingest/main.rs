@@ -14,9 +14,13 @@ mod batches;
 mod cloud_events;
 mod keys;
 
+mod hostile;
 mod inbox;
+mod inbox_bounds;
 mod rejects;
 
+mod interrupted;
 mod outage;
+mod silence;
 
 mod rig;

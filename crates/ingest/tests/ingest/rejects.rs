@@ -10,7 +10,8 @@ const JSON: &str = "application/json";
 const BATCH: &str = "posthaste.v1.EventBatch";
 
 impl Rig {
-    async fn rejects(&self, reason: &str, body: &[u8]) {
+    /// The next rejected message has this reason and body.
+    pub(crate) async fn rejects(&self, reason: &str, body: &[u8]) {
         let letter = self.rejection().await;
         assert_eq!(letter.body, body);
         let headers = &letter.properties.headers;

@@ -15,7 +15,7 @@ use service::{Drained, Health, Lifecycle, Readiness};
 use store::api_keys::{ApiKey, NewApiKey, Reach, Scope};
 use store::tenants::NewTenant;
 use store::{AccessDirectory, Keyring, Live, Store};
-use testkit::{Fetched, Proxy, Stack, eventually, fetch};
+use testkit::{BrokerAdmin, Fetched, Proxy, Stack, eventually, fetch};
 use tokio::net::TcpListener;
 use tokio::sync::Mutex;
 use tokio_util::sync::CancellationToken;
@@ -35,6 +35,8 @@ pub(crate) struct Rig {
     pub(crate) life: Lifecycle,
     /// May publish for every tenant.
     key: String,
+    /// Not by the proxy.
+    broker: Broker,
     publisher: Publisher,
     /// Of the fan-out queue.
     accepted: Mutex<Consumer>,
@@ -56,14 +58,6 @@ impl Rig {
         let config = broker::Config::new(stack.amqp_url().into(), "test");
         let broker = Broker::new(&config).unwrap();
         broker.declare(&Topology::new(Shards::ONE)).await.unwrap();
-        let consume = |queue: String| {
-            let options = ConsumerOptions {
-                name: queue.clone(),
-                queue,
-                prefetch: 1_000,
-            };
-            Mutex::new(broker.consumer(options, CancellationToken::new()))
-        };
         let shard = Shards::ONE.all().next().unwrap();
         let server: url::Url = stack.amqp_url().parse().unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -74,8 +68,9 @@ impl Rig {
             life: Lifecycle::new(),
             key,
             publisher: broker.publisher("test"),
-            accepted: consume(queue::fanout(shard)),
-            rejected: consume(queue::rejected()),
+            accepted: consume(&broker, queue::fanout(shard)),
+            rejected: consume(&broker, queue::rejected()),
+            broker,
             access: Live::new(&store),
             health: Health::new(),
             store,
@@ -230,10 +225,19 @@ impl Rig {
         next(&self.rejected).await
     }
 
+    /// A consumer of what is left in the inbox, for when ingest has stopped.
+    pub(crate) fn inbox(&self) -> Mutex<Consumer> {
+        consume(&self.broker, queue::inbox())
+    }
+
+    pub(crate) fn broker_admin(&self) -> &BrokerAdmin {
+        self.stack.broker_admin()
+    }
+
     /// Waits until the inbox is empty and nothing of it is held.
     pub(crate) async fn inbox_is_done(&self) {
         eventually(PATIENCE, "the inbox is worked off", async || {
-            let admin = self.stack.broker_admin();
+            let admin = self.broker_admin();
             let depth = admin.queue(&queue::inbox()).await.unwrap();
             (depth.ready + depth.unacked == 0)
                 .then_some(())
@@ -253,7 +257,17 @@ pub(crate) fn event_with(member: &str) -> String {
     format!(r#"{{"tenant":"acme","event":"shipment.created","data":1,{member}}}"#)
 }
 
-async fn next(consumer: &Mutex<Consumer>) -> Delivered {
+fn consume(broker: &Broker, queue: String) -> Mutex<Consumer> {
+    let options = ConsumerOptions {
+        name: queue.clone(),
+        queue,
+        prefetch: 1_000,
+    };
+    Mutex::new(broker.consumer(options, CancellationToken::new()))
+}
+
+/// The next message, acknowledged.
+pub(crate) async fn next(consumer: &Mutex<Consumer>) -> Delivered {
     let mut consumer = consumer.lock().await;
     let received = tokio::time::timeout(PATIENCE, consumer.next()).await;
     let received = received.expect("a message in time").expect("not stopped");
