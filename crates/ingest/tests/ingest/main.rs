@@ -10,6 +10,7 @@ mod accepts;
 mod bounds;
 mod refuses;
 
+mod batch_refusals;
 mod batches;
 mod cloud_events;
 mod keys;

@@ -91,6 +91,29 @@ async fn what_is_no_event_is_refused() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn no_trick_makes_a_tenant() {
+    let rig = Rig::start().await;
+    let long = "x".repeat(10_000);
+    for name in [
+        "",
+        " acme",
+        "ACME",
+        "../acme",
+        "acme%00",
+        r"acme\u0000",
+        "' OR 1=1 --",
+        "*",
+        "🦀",
+        "00000000-0000-0000-0000-000000000000",
+        &long,
+    ] {
+        let body = format!(r#"{{"tenant":"{name}","event":"a","data":1}}"#);
+        assert_refused(&rig.publish(body).await, 404, Some("#/tenant"), name);
+    }
+    rig.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn only_plain_json_is_read() {
     let rig = Rig::start().await;
     for (name, value, pointer) in [
