@@ -13,6 +13,7 @@ mod guard;
 mod http2;
 mod name_server;
 mod names;
+mod requests;
 mod slow;
 mod support;
 mod tls;
