@@ -142,13 +142,17 @@ async fn a_reset_in_the_body_changes_nothing() {
 #[case("zstd")]
 #[tokio::test]
 async fn nothing_is_decoded(#[case] coding: &str) {
-    // Ten bytes of a gzip head are enough: a decoder would fail or wait on them.
-    let answer = format!(
-        "HTTP/1.1 200 OK\r\ncontent-encoding: {coding}\r\ncontent-length: 10\r\n\r\n\x1f\x0b\x08\0\0\0\0\0\0\x03"
+    // "ok" by gzip: one decoder would shorten it, the others would fail at it.
+    let body =
+        b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x02\x03\xcb\xcf\x06\x00G\xdd\xdcy\x02\x00\x00\x00";
+    let head = format!(
+        "HTTP/1.1 200 OK\r\ncontent-encoding: {coding}\r\ncontent-length: {}\r\n\r\n",
+        body.len()
     );
+    let answer = [head.as_bytes(), body].concat();
     let attempted = post_to(&saying(answer).await, AMPLE).await;
     assert_eq!(status(&attempted), Some(200));
-    assert_eq!(attempted.answer.as_ref(), b"\x1f\x0b\x08\0\0\0\0\0\0\x03");
+    assert_eq!(attempted.answer.as_ref(), body);
     assert_eq!(attempted.extent, Extent::Whole);
 }
 
@@ -171,6 +175,33 @@ async fn a_body_that_drips_is_cut_off_at_the_deadline() {
     assert_eq!(status(&attempted), Some(200), "{attempted:?}");
     assert_eq!(attempted.extent, Extent::Truncated);
     assert!((1..1000).contains(&attempted.answer.len()));
+    assert!((SHORT..SHORT + SLACK).contains(&attempted.duration));
+}
+
+#[rstest]
+#[case::length("HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\nok", "ok")]
+#[case::chunks(
+    "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n2\r\nok\r\n",
+    "ok"
+)]
+#[case::until_the_end("HTTP/1.1 200 OK\r\n\r\n", "")]
+#[tokio::test]
+async fn a_body_that_hangs_is_cut_off_at_the_deadline(
+    #[case] answer: &'static str,
+    #[case] kept: &'static str,
+) {
+    let receiver = Receiver::start(async move |mut stream| {
+        read_request(&mut stream).await.unwrap();
+        stream.write_all(answer.as_bytes()).await.unwrap();
+        until_closed(&mut stream).await;
+    })
+    .await;
+    let attempted = post_to(&receiver, SHORT).await;
+    assert_eq!(status(&attempted), Some(200), "{attempted:?}");
+    assert_eq!(
+        (attempted.answer.as_ref(), attempted.extent),
+        (kept.as_bytes(), Extent::Truncated)
+    );
     assert!((SHORT..SHORT + SLACK).contains(&attempted.duration));
 }
 
