@@ -1,12 +1,12 @@
 //! What is made of the head of an answer.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use domain::outcome::{Failure, Observed};
 use domain::report::Extent;
 use rstest::rstest;
 
-use crate::support::{AMPLE, canary, failure, post_to, saying, status};
+use crate::support::{AMPLE, SLACK, canary, failure, post_to, saying, status};
 
 #[rstest]
 #[case("HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n", 200)]
@@ -67,10 +67,7 @@ async fn what_is_no_answer_is_a_failure(#[case] answer: &'static str, #[case] ex
 async fn switching_protocols_is_no_success() {
     let receiver = saying("HTTP/1.1 101 Switching Protocols\r\nupgrade: x\r\n\r\n").await;
     let attempted = post_to(&receiver, AMPLE).await;
-    assert!(
-        !matches!(status(&attempted), Some(200..300)),
-        "{attempted:?}"
-    );
+    assert_eq!(status(&attempted), Some(101), "{attempted:?}");
 }
 
 #[rstest]
@@ -126,6 +123,23 @@ async fn retry_after_is_read(#[case] value: &str, #[case] seconds: Option<u64>) 
         retry_after: seconds.map(Duration::from_secs),
     };
     assert_eq!(attempted.observed, expected);
+}
+
+#[tokio::test]
+async fn retry_after_a_date_to_come_is_counted_from_now() {
+    let answer =
+        "HTTP/1.1 503 ?\r\nretry-after: Fri, 31 Dec 9999 23:59:59 GMT\r\ncontent-length: 0\r\n\r\n";
+    let attempted = post_to(&saying(answer).await, AMPLE).await;
+    let Observed::Answered {
+        retry_after: Some(asked),
+        ..
+    } = attempted.observed
+    else {
+        panic!("{attempted:?}");
+    };
+    let year_9999 = SystemTime::UNIX_EPOCH + Duration::from_secs(253_402_300_799);
+    let left = year_9999.duration_since(SystemTime::now()).unwrap();
+    assert!((left..left + SLACK).contains(&asked), "{asked:?}");
 }
 
 #[tokio::test]
