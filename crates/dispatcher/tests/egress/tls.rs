@@ -153,6 +153,23 @@ async fn a_handshake_that_fails_otherwise(#[case] bytes: &'static [u8]) {
 }
 
 #[tokio::test]
+async fn a_reset_in_the_handshake() {
+    let receiver = Receiver::start(async |mut stream| {
+        let mut hello = [0; 5];
+        stream.read_exact(&mut hello).await.unwrap();
+        stream.set_zero_linger().unwrap();
+    })
+    .await;
+    let attempted = post_over_tls(&egress(loopback()), &receiver).await;
+    assert_eq!(
+        failure(&attempted),
+        Some(Failure::TlsFailed),
+        "{attempted:?}"
+    );
+    assert_eq!(receiver.connections(), 1);
+}
+
+#[tokio::test]
 async fn a_file_of_authorities_that_holds_none_is_an_error() {
     let names = Names::Servers(vec!["127.0.0.1:9".parse().unwrap()]);
     let missing = PathBuf::from("/nonexistent/authorities.pem");
