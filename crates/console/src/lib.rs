@@ -15,6 +15,7 @@ mod body;
 mod etag;
 mod page;
 mod problem;
+mod query;
 
 mod resources;
 

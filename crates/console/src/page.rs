@@ -1,6 +1,6 @@
 //! Lists by pages, with opaque cursors.
 
-use axum::extract::{FromRequestParts, Query};
+use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 use axum::http::{Uri, header};
 use axum::response::{IntoResponse, Response};
@@ -15,6 +15,7 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use crate::problem;
+use crate::query::Query;
 
 /// The first byte of a cursor, so that its form can change.
 const VERSION: u8 = 1;
@@ -35,9 +36,7 @@ impl<S: Send + Sync> FromRequestParts<S> for Paging {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
-        let query = Query::<Parameters>::from_request_parts(parts, state).await;
-        let Query(Parameters { limit, cursor }) =
-            query.map_err(|_| problem::bad_parameter("cursor", "given twice, or not readable"))?;
+        let Query(Parameters { limit, cursor }) = Query::from_request_parts(parts, state).await?;
         let rows = match limit {
             None => limits::PAGE_ROWS_DEFAULT,
             Some(text) => rows(&text).ok_or_else(|| {

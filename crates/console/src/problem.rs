@@ -39,6 +39,12 @@ pub(crate) fn bad_parameter(name: &str, detail: &str) -> Problem {
     .at(format!("query:{name}"), detail)
 }
 
+/// The query as a whole can't be read.
+pub(crate) fn unreadable_query(detail: impl Into<String>) -> Problem {
+    let status = StatusCode::BAD_REQUEST;
+    Problem::new(status, "bad-parameter", "A parameter can't be used", detail)
+}
+
 /// What the record answered.
 pub(crate) fn of_store(error: &StoreError) -> Problem {
     match error {

@@ -1,7 +1,7 @@
 //! Deliveries and their attempts, and the replay of one.
 
 use axum::Json;
-use axum::extract::{Query, State};
+use axum::extract::State;
 use axum::http::StatusCode;
 use domain::attempt::{AttemptNumber, Trigger};
 use domain::delivery::{self, Due};
@@ -18,6 +18,7 @@ use crate::access::{InTenant, Manage, Named, Read};
 use crate::api::Api;
 use crate::page::{Listed, Paging};
 use crate::problem;
+use crate::query::Query;
 use crate::release::on_retry_lane;
 
 mod view;

@@ -1,8 +1,9 @@
 //! The catalogue of event types. Publishing doesn't depend on it.
 
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::{FromRequestParts, Path, State};
 use axum::http::StatusCode;
+use axum::http::request::Parts;
 use domain::event_type::EventType;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
@@ -54,6 +55,19 @@ pub(crate) struct ToPut {
     example: Box<RawValue>,
 }
 
+/// The name in the path as it is written there; bytes that are no text name nothing.
+pub(crate) struct Written(String);
+
+impl<S: Send + Sync> FromRequestParts<S> for Written {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let path = Path::from_request_parts(parts, state).await;
+        path.map(|Path(text)| Self(text))
+            .map_err(|_| problem::not_found())
+    }
+}
+
 fn name(text: &str) -> Result<EventType, Problem> {
     text.parse().map_err(|_| problem::not_found())
 }
@@ -81,7 +95,7 @@ pub(crate) async fn list(
 pub(crate) async fn get(
     _: Platform<Read>,
     State(api): State<Api>,
-    Path(event_type): Path<String>,
+    Written(event_type): Written,
 ) -> Result<Json<Entry>, Problem> {
     let found = api.store.event_type(&name(&event_type)?).await;
     Ok(Json(
@@ -96,7 +110,7 @@ pub(crate) async fn get(
 pub(crate) async fn put(
     _: Platform<Manage>,
     State(api): State<Api>,
-    Path(event_type): Path<String>,
+    Written(event_type): Written,
     Body(entry): Body<ToPut>,
 ) -> Result<Json<Entry>, Problem> {
     text::description("#/description", &entry.description)?;
@@ -117,7 +131,7 @@ pub(crate) async fn put(
 pub(crate) async fn archive(
     _: Platform<Manage>,
     State(api): State<Api>,
-    Path(event_type): Path<String>,
+    Written(event_type): Written,
 ) -> Result<StatusCode, Problem> {
     let archived = api.store.archive_event_type(&name(&event_type)?).await;
     archived.map_err(|error| problem::of_store(&error))?;

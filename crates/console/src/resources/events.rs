@@ -1,7 +1,7 @@
 //! Events: what was published, and whom it matched.
 
 use axum::Json;
-use axum::extract::{Query, State};
+use axum::extract::State;
 use axum::http::header;
 use axum::response::IntoResponse;
 use domain::event_type::EventType;
@@ -16,6 +16,7 @@ use crate::access::{InTenant, Named, Read};
 use crate::api::Api;
 use crate::page::{Listed, Paging};
 use crate::problem;
+use crate::query::Query;
 
 /// An event, its payload apart.
 #[derive(Serialize, ToSchema)]
