@@ -1,0 +1,20 @@
+//! The management API against a real RabbitMQ and a real Postgres, as its callers see it.
+
+#![expect(
+    clippy::unwrap_used,
+    reason = "all of it is tests; the lint knows functions marked as tests alone"
+)]
+
+mod access;
+mod bodies;
+mod deliveries;
+mod endpoints;
+mod held;
+mod paging;
+mod platform;
+mod replay;
+mod secrets;
+
+mod document;
+mod past;
+mod world;

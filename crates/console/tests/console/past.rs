@@ -1,0 +1,97 @@
+//! What fan-out and the recorder would have written.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use domain::attempt::{AttemptNumber, Trigger};
+use domain::delivery::Delivery;
+use domain::event::{Event, Identity};
+use domain::id::{DeliveryId, EndpointId, EventId, IngestId};
+use domain::outcome::Observed;
+use domain::report::{AttemptReport, Extent, Report, Standing};
+use domain::trace::TraceContext;
+use serde_json::Value;
+use store::events::NewEvent;
+use time::OffsetDateTime;
+use uuid::Uuid;
+
+use crate::world::{Tenant, World, text};
+
+/// A payload that no JSON writer gives back as it came.
+pub(crate) const DATA: &[u8] = b"{ \"n\":1.0,\r\n \"n\": 2,\"t\":\"\\u00e9\" }";
+
+/// Records an event that matched this endpoint, and how its delivery stands.
+pub(crate) async fn delivery(
+    world: &World,
+    tenant: &Tenant,
+    endpoint: &Value,
+    standing: Standing,
+) -> Report {
+    let endpoint: EndpointId = text(endpoint, "id").parse().unwrap();
+    let event = event(tenant);
+    let new = NewEvent {
+        event: event.clone(),
+        endpoints: vec![endpoint],
+    };
+    world.store.record(&[new]).await.unwrap();
+    let report = Report {
+        delivery: Delivery {
+            id: DeliveryId::from_uuid(Uuid::now_v7()),
+            endpoint,
+            trigger: Trigger::Automatic,
+            replay_of: None,
+        },
+        event: event.id,
+        event_type: event.event_type,
+        tenant: tenant.id,
+        accepted_at: event.accepted_at,
+        standing,
+        attempt: attempt(standing, event.accepted_at),
+        at: event.accepted_at,
+    };
+    let batch = std::slice::from_ref(&report);
+    world.store.record_reports(batch).await.unwrap();
+    report
+}
+
+/// The standing of what arrived at once.
+pub(crate) const DELIVERED: Standing = Standing::Delivered {
+    attempt: AttemptNumber::FIRST,
+};
+
+/// The standing of what was held before its second attempt.
+pub(crate) const HELD: Standing = Standing::Held {
+    attempt: AttemptNumber::FIRST.next(),
+};
+
+fn attempt(standing: Standing, at: OffsetDateTime) -> Option<AttemptReport> {
+    matches!(standing, Standing::Delivered { .. }).then(|| AttemptReport {
+        number: standing.attempt(),
+        started_at: at,
+        duration: Duration::from_millis(12),
+        observed: Observed::Answered {
+            status: 200,
+            retry_after: None,
+        },
+        answer: Bytes::from_static(b"<b>thanks</b>"),
+        extent: Extent::Truncated,
+    })
+}
+
+fn event(tenant: &Tenant) -> Event {
+    let now = OffsetDateTime::now_utc();
+    // What the record keeps of an instant: microseconds.
+    let now = now.replace_nanosecond(now.microsecond() * 1_000).unwrap();
+    Event {
+        id: EventId::from_uuid(Uuid::now_v7()),
+        ingest_id: IngestId::from_uuid(Uuid::new_v4()),
+        tenant: tenant.id,
+        event_type: "shipment.created".parse().unwrap(),
+        data: Bytes::from_static(DATA),
+        timestamp: now,
+        accepted_at: now,
+        channels: vec!["region:eu".parse().unwrap()],
+        identity: Identity::Minted,
+        trace: TraceContext::default(),
+    }
+}

@@ -1,0 +1,252 @@
+//! What belongs to the whole platform: tenants, keys, event types, dead letters, addresses.
+
+use axum::http::Method;
+use bytes::Bytes;
+use domain::id::DeadLetterId;
+use serde_json::{Value, json};
+use store::dead_letters::{DeadLetterKind, NewDeadLetter};
+use testkit::{Fetched, eventually};
+use uuid::Uuid;
+
+use crate::world::{PATIENCE, World, problem, send, send_json, text};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_tenant_by_its_id_and_by_the_platforms_own_key() {
+    let world = World::start().await;
+    let body = json!({"name": "Initech", "external_id": "crm:4711"});
+    let made = world
+        .post(&world.platform, "/v1/tenants", body.clone())
+        .await;
+    assert_eq!(made.status, 201, "{made:?}");
+    let tenant = made.json();
+    let path = format!("/v1/tenants/{}", text(&tenant, "id"));
+    assert_eq!(made.headers["location"], path);
+    for path in [path.as_str(), "/v1/tenants/crm:4711"] {
+        assert_eq!(world.get(&world.platform, path).await.json(), tenant);
+    }
+    problem(&world.post(&world.platform, "/v1/tenants", body).await, 409);
+
+    let endpoint = json!({"url": "https://example.com/"});
+    let list = "/v1/tenants/crm:4711/endpoints";
+    let endpoint = world.post(&world.platform, list, endpoint).await;
+    assert_eq!(endpoint.status, 201, "{endpoint:?}");
+
+    assert_eq!(world.delete(&world.platform, &path).await.status, 204);
+    eventually(PATIENCE, "the tenant is gone", async || {
+        world.get(&world.platform, &path).await.status == 404
+    })
+    .await;
+    problem(&world.get(&world.platform, list).await, 404);
+    world.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn names_of_tenants_are_judged() {
+    let world = World::start().await;
+    let refused = [
+        (json!({"name": ""}), "#/name"),
+        (json!({"name": " "}), "#/name"),
+        (json!({"name": "a\nb"}), "#/name"),
+        (json!({"name": "x".repeat(201)}), "#/name"),
+        (json!({"name": "x", "external_id": ""}), "#/external_id"),
+        (json!({"name": "x", "external_id": "a/b"}), "#/external_id"),
+        (
+            json!({"name": "x", "external_id": "ten_a"}),
+            "#/external_id",
+        ),
+        (json!({"name": "x", "external_id": "é"}), "#/external_id"),
+    ];
+    for (body, pointer) in refused {
+        let answer = world.post(&world.platform, "/v1/tenants", body).await;
+        assert_eq!(problem(&answer, 422)["errors"][0]["pointer"], pointer);
+    }
+    world.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_deleted_tenants_key_is_good_for_nothing() {
+    let world = World::start().await;
+    let path = format!("/v1/tenants/{}", world.acme.id);
+    assert_eq!(world.get(&world.acme.key, &path).await.status, 200);
+    assert_eq!(world.delete(&world.platform, &path).await.status, 204);
+    eventually(PATIENCE, "the key is no longer known", async || {
+        world.get(&world.acme.key, &path).await.status == 401
+    })
+    .await;
+    assert_eq!(
+        world
+            .get(&world.umbrella.key, "/v1/egress-ips")
+            .await
+            .status,
+        200
+    );
+    world.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn keys_are_made_listed_and_revoked() {
+    let world = World::start().await;
+    let body = json!({
+        "name": "acme's",
+        "scopes": ["read", "publish", "read"],
+        "tenant": world.acme.id.to_string(),
+    });
+    let made = world.post(&world.platform, "/v1/api-keys", body).await;
+    assert_eq!(made.status, 201, "{made:?}");
+    let mut made = made.json();
+    let text_of_key = text(&made, "key").to_owned();
+    assert!(text_of_key.starts_with(text(&made, "hint")), "{made}");
+    assert_eq!(made["scopes"], json!(["publish", "read"]));
+    assert_eq!(made["tenant"], world.acme.id.to_string());
+    made.as_object_mut().unwrap().remove("key");
+    let listed = world.get(&world.platform, "/v1/api-keys").await.json();
+    assert_eq!(listed["data"][0], made);
+
+    let path = format!("/v1/api-keys/{}", text(&made, "id"));
+    assert_eq!(world.delete(&world.platform, &path).await.status, 204);
+    let listed = world.get(&world.platform, "/v1/api-keys").await.json();
+    assert!(listed["data"][0]["revoked_at"].is_string(), "{listed}");
+
+    let refused = [
+        (json!({"name": "x", "scopes": []}), 422),
+        (json!({"name": "x", "scopes": ["admin"]}), 422),
+        (json!({"name": "", "scopes": ["read"]}), 422),
+        (
+            json!({"name": "x", "scopes": ["read"], "tenant": "acme"}),
+            422,
+        ),
+        (json!({"name": "x"}), 400),
+    ];
+    for (body, status) in refused {
+        problem(
+            &world.post(&world.platform, "/v1/api-keys", body).await,
+            status,
+        );
+    }
+    let unknown = "ten_0193a5c8e0b87c3aa1f2c9d8e7f60512";
+    let body = json!({"name": "x", "scopes": ["read"], "tenant": unknown});
+    problem(
+        &world.post(&world.platform, "/v1/api-keys", body).await,
+        404,
+    );
+    problem(
+        &world
+            .delete(
+                &world.platform,
+                "/v1/api-keys/key_0193a5c8e0b87c3aa1f2c9d8e7f60512",
+            )
+            .await,
+        404,
+    );
+    world.stop().await;
+}
+
+async fn put(world: &World, path: &str, body: &Value) -> Fetched {
+    send_json(world.request(&world.platform, Method::PUT, path), body).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_catalogue_of_event_types() {
+    let world = World::start().await;
+    let path = "/v1/event-types/parcel.left";
+    problem(&world.get(&world.platform, path).await, 404);
+    for description in ["A parcel left.", "A parcel left us."] {
+        let body = json!({"description": description, "example": {"parcel": 7}});
+        let answer = put(&world, path, &body).await;
+        assert_eq!(answer.status, 200, "{answer:?}");
+        let entry = answer.json();
+        assert_eq!(entry["description"], description);
+        assert_eq!(entry["archived"], false);
+        let example: Value = serde_json::from_str(text(&entry, "example")).unwrap();
+        assert_eq!(example, json!({"parcel": 7}));
+        assert_eq!(world.get(&world.platform, path).await.json(), entry);
+    }
+    let list = async || world.get(&world.platform, "/v1/event-types").await.json();
+    let listed = list().await;
+    let mut named = listed["data"].as_array().unwrap().iter();
+    assert!(
+        named.any(|entry| entry["name"] == "parcel.left"),
+        "{listed}"
+    );
+    assert_eq!(world.delete(&world.platform, path).await.status, 204);
+    let got = world.get(&world.platform, path).await.json();
+    assert_eq!(got["archived"], true);
+    let body = json!({"description": "", "example": null});
+    let wrong = put(&world, "/v1/event-types/no%20type", &body).await;
+    problem(&wrong, 422);
+    let no_text = "/v1/event-types/%ff";
+    problem(&put(&world, no_text, &body).await, 404);
+    problem(&world.get(&world.platform, no_text).await, 404);
+    problem(
+        &world
+            .get(&world.platform, "/v1/event-types/no%20type")
+            .await,
+        404,
+    );
+    problem(
+        &world.delete(&world.platform, "/v1/event-types/a.b").await,
+        404,
+    );
+    world.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn where_deliveries_come_from_is_anybodys_to_know() {
+    let world = World::start().await;
+    let request = world.anonymous(Method::GET, "/v1/egress-ips");
+    let answer = send(request, "").await;
+    assert_eq!(answer.json(), json!({"data": ["192.0.2.7/32"]}));
+    world.stop().await;
+}
+
+fn letter(body: &'static [u8]) -> NewDeadLetter {
+    NewDeadLetter {
+        id: DeadLetterId::from_uuid(Uuid::now_v7()),
+        kind: DeadLetterKind::Poison,
+        reason: "undecodable".to_owned(),
+        detail: "not ours".to_owned(),
+        origin: "posthaste.fanout.0".to_owned(),
+        tenant: None,
+        event: None,
+        delivery: None,
+        endpoint: None,
+        content_type: Some("text/html".to_owned()),
+        message_kind: None,
+        body: Bytes::from_static(body),
+        headers: "{}".to_owned(),
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn dead_letters_are_looked_at_and_discarded() {
+    let world = World::start().await;
+    let (readable, binary) = (letter(b"<script>"), letter(b"\xff\0"));
+    let letters = [readable.clone(), binary.clone()];
+    world.store.insert_dead_letters(&letters).await.unwrap();
+    let list = async || {
+        let listed = world.get(&world.platform, "/v1/dead-letters").await.json();
+        listed["data"].as_array().unwrap().clone()
+    };
+    let listed = list().await;
+    assert_eq!(listed.len(), 2);
+    assert!(listed.iter().all(|one| one.get("body").is_none()));
+    assert!(listed.iter().all(|one| one["kind"] == "poison"));
+
+    let path = |of: &NewDeadLetter| format!("/v1/dead-letters/{}", of.id);
+    let got = world.get(&world.platform, &path(&readable)).await.json();
+    assert_eq!(got["body"], json!({"text": "<script>"}));
+    assert_eq!(got["content_type"], "text/html");
+    assert_eq!(got["reason"], "undecodable");
+    let got = world.get(&world.platform, &path(&binary)).await.json();
+    assert_eq!(got["body"], json!({"base64": "/wA="}));
+
+    assert_eq!(
+        world.delete(&world.platform, &path(&binary)).await.status,
+        204
+    );
+    let [left] = list().await.try_into().unwrap();
+    assert_eq!(text(&left, "id"), readable.id.to_string());
+    let got = world.get(&world.platform, &path(&binary)).await.json();
+    assert_eq!(got["resolution"], "discarded");
+    world.stop().await;
+}
