@@ -5,10 +5,11 @@
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::net::{Ipv4Addr, TcpListener};
+use std::net::{Ipv4Addr, SocketAddr};
 use std::ops::Range;
 
 use serde::{Deserialize, Serialize};
+use socket2::{Domain, Socket, Type};
 
 /// Tries before we give up: with a tenth of the range taken, a hundred misses in a row don't occur.
 const TRIES: usize = 100;
@@ -79,16 +80,37 @@ fn random_in(range: &Range<u16>) -> Option<u16> {
     Some(range.start + u16::try_from(offset).ok()?)
 }
 
+/// Whether nobody listens on the port.
+///
+/// The probe is bound and never listens, so that probes don't see one another: a child that some
+/// thread is just forking holds a copy of ours until it has executed its program.
 fn is_free(port: u16) -> bool {
-    TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok()
+    let bind = || {
+        let probe = Socket::new(Domain::IPV4, Type::STREAM, None)?;
+        probe.set_reuse_address(true)?;
+        probe.bind(&SocketAddr::from((Ipv4Addr::LOCALHOST, port)).into())
+    };
+    bind().is_ok()
 }
 
 #[cfg(test)]
 mod tests {
+    use std::net::TcpListener;
+
     use super::*;
 
     #[test]
-    fn picked_ports_are_free_until_somebody_binds_one() {
+    fn probes_do_not_see_one_another() {
+        let ports = Ports::pick().unwrap();
+        let probe = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+        probe.set_reuse_address(true).unwrap();
+        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, ports.amqp));
+        probe.bind(&address.into()).unwrap();
+        assert!(ports.are_free());
+    }
+
+    #[test]
+    fn picked_ports_are_free_until_somebody_listens_on_one() {
         let ports = Ports::pick().unwrap();
         assert!(ports.are_free());
         let _listener = TcpListener::bind((Ipv4Addr::LOCALHOST, ports.amqp)).unwrap();
