@@ -20,6 +20,19 @@ pub struct RetryPolicy {
     waits: Box<[Duration]>,
 }
 
+/// Waits that grow by a factor from one to the next, up to a cap.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Exponential {
+    /// The first wait; at least 1 second.
+    pub base: Duration,
+    /// What each wait is multiplied by for the next; 1 to 100.
+    pub factor: f64,
+    /// No wait is longer; not below `base`.
+    pub cap: Duration,
+    /// How many attempts are made in all; 1 to [`limits::ATTEMPTS`].
+    pub attempts: u16,
+}
+
 /// A schedule that no delivery may be given.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum RetryPolicyError {
@@ -29,6 +42,15 @@ pub enum RetryPolicyError {
     /// A wait below a second.
     #[error("a wait between attempts is at least 1 second")]
     WaitTooShort,
+    /// No attempt at all.
+    #[error("a retry policy makes at least 1 attempt")]
+    NoAttempts,
+    /// A factor that doesn't grow, or that no sane schedule has.
+    #[error("the factor of a retry policy is 1 to 100")]
+    Factor,
+    /// A cap below the first wait.
+    #[error("the cap of a retry policy is not below its base")]
+    CapBelowBase,
     /// More than [`limits::RETRY_SPAN`] in all.
     #[error("the waits of a retry policy add up to at most 7 days")]
     SpanTooLong,
@@ -77,6 +99,45 @@ impl RetryPolicy {
             }),
             _ => Err(RetryPolicyError::SpanTooLong),
         }
+    }
+
+    /// The policy whose waits grow as `schedule` says, each rounded to whole seconds.
+    ///
+    /// # Errors
+    /// When a part of the schedule is out of its bounds, or the waits add up to more than seven
+    /// days.
+    pub fn exponential(schedule: Exponential) -> Result<Self, RetryPolicyError> {
+        let Exponential {
+            base,
+            factor,
+            cap,
+            attempts,
+        } = schedule;
+        if attempts == 0 {
+            return Err(RetryPolicyError::NoAttempts);
+        }
+        if attempts > limits::ATTEMPTS {
+            return Err(RetryPolicyError::TooManyAttempts);
+        }
+        // Written so that what is no number is refused too.
+        if !(1.0..=100.0).contains(&factor) {
+            return Err(RetryPolicyError::Factor);
+        }
+        if cap < base {
+            return Err(RetryPolicyError::CapBelowBase);
+        }
+        let longest = cap.min(limits::RETRY_SPAN).as_secs_f64();
+        let wait = |number: u16| {
+            let grown = base.as_secs_f64() * factor.powi(number.into());
+            Duration::from_secs_f64(grown.min(longest).round())
+        };
+        Self::from_waits((0..attempts - 1).map(wait).collect())
+    }
+
+    /// The outage that a delivery survives: all waits, without their jitter.
+    #[must_use]
+    pub fn span(&self) -> Duration {
+        self.waits.iter().sum()
     }
 
     /// The waits, in order.
@@ -148,9 +209,8 @@ mod tests {
     #[test]
     fn the_default_is_ten_attempts_over_about_28_hours() {
         let policy = RetryPolicy::default();
-        let span: Duration = policy.waits().iter().sum();
         assert_eq!(policy.waits().len() + 1, 10);
-        assert_eq!(span.as_secs() / 3600, 27);
+        assert_eq!(policy.span().as_secs() / 3600, 27);
         assert_eq!(
             policy.wait_after(attempt(1), Jitter::NONE),
             Some(Duration::from_secs(5))
@@ -175,7 +235,52 @@ mod tests {
         assert!(seconds(&[1; 99]).is_ok());
     }
 
+    fn schedule(base_s: u64, factor: f64, cap_s: u64, attempts: u16) -> Exponential {
+        Exponential {
+            base: Duration::from_secs(base_s),
+            factor,
+            cap: Duration::from_secs(cap_s),
+            attempts,
+        }
+    }
+
+    #[test]
+    fn exponential_waits_grow_up_to_the_cap() {
+        let policy = RetryPolicy::exponential(schedule(5, 2.5, 60, 6)).unwrap();
+        assert_eq!(Vec::from(policy), [5, 13, 31, 60, 60]);
+        let once = RetryPolicy::exponential(schedule(1, 1.0, 1, 1)).unwrap();
+        assert!(once.waits().is_empty());
+    }
+
+    #[rstest::rstest]
+    #[case(schedule(5, 2.0, 60, 0), RetryPolicyError::NoAttempts)]
+    #[case(schedule(5, 2.0, 60, 101), RetryPolicyError::TooManyAttempts)]
+    #[case(schedule(5, 0.9, 60, 5), RetryPolicyError::Factor)]
+    #[case(schedule(5, f64::NAN, 60, 5), RetryPolicyError::Factor)]
+    #[case(schedule(5, f64::INFINITY, 60, 5), RetryPolicyError::Factor)]
+    #[case(schedule(5, 2.0, 4, 5), RetryPolicyError::CapBelowBase)]
+    #[case(schedule(0, 2.0, 60, 5), RetryPolicyError::WaitTooShort)]
+    #[case(schedule(86_400, 2.0, u64::MAX, 5), RetryPolicyError::SpanTooLong)]
+    fn exponential_bounds(#[case] schedule: Exponential, #[case] error: RetryPolicyError) {
+        assert_eq!(RetryPolicy::exponential(schedule), Err(error));
+    }
+
     proptest! {
+        #[test]
+        fn exponential_never_shrinks_and_keeps_its_bounds(
+            base_s in 1u64..100_000,
+            factor in 1.0..100.0,
+            cap_s in 1u64..1_000_000,
+            attempts in 1u16..=100,
+        ) {
+            if let Ok(policy) = RetryPolicy::exponential(schedule(base_s, factor, cap_s, attempts)) {
+                prop_assert_eq!(policy.waits().len() + 1, usize::from(attempts));
+                prop_assert!(policy.waits().is_sorted());
+                prop_assert!(policy.cap() <= Duration::from_secs(cap_s));
+                prop_assert!(policy.span() <= limits::RETRY_SPAN);
+            }
+        }
+
         #[test]
         fn jitter_only_ever_adds_and_at_most_a_tenth(number in 1u32..=9, fraction: f64) {
             let policy = RetryPolicy::default();

@@ -204,6 +204,16 @@ async fn other_values_are_refused_where_they_stand() {
         ("timeout_s", json!(31), "#/timeout_s"),
         ("retry_waits_s", json!([0]), "#/retry_waits_s"),
         ("retry_waits_s", json!([u64::MAX, 1]), "#/retry_waits_s"),
+        (
+            "retry_exponential",
+            json!({"base_s": 86_400, "factor": 2, "cap_s": 604_800, "attempts": 9}),
+            "#/retry_exponential",
+        ),
+        (
+            "retry_exponential",
+            json!({"base_s": 5, "factor": 0.5, "cap_s": 60, "attempts": 9}),
+            "#/retry_exponential",
+        ),
         ("secret", json!("whsec_c2hvcnQ="), "#/secret"),
         ("secret", json!("no secret"), "#/secret"),
     ];
@@ -213,8 +223,39 @@ async fn other_values_are_refused_where_they_stand() {
         let problem = problem(&answer, 422);
         assert_eq!(problem["errors"][0]["pointer"], pointer, "{problem}");
     }
+    let growing = json!({"base_s": 5, "factor": 2, "cap_s": 60, "attempts": 3});
+    let both = json!({
+        "url": "https://example.com/",
+        "retry_waits_s": [5],
+        "retry_exponential": growing,
+    });
+    let answer = world.post(&world.platform, &list, both).await;
+    let both = problem(&answer, 422);
+    assert_eq!(both["errors"][0]["pointer"], "#/retry_exponential");
     let listed = world.get(&world.platform, &list).await.json();
     assert_eq!(listed["data"], json!([]));
+    world.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_growing_retry_policy_is_shown_as_its_waits() {
+    let world = World::start().await;
+    let list = world.acme.path("endpoints");
+    let body = json!({
+        "url": "https://example.com/",
+        "retry_exponential": {"base_s": 5, "factor": 3, "cap_s": 100, "attempts": 5},
+    });
+    let made = world.post(&world.acme.key, &list, body).await;
+    let shown = json!({"waits_s": [5, 15, 45, 100], "attempts": 5, "span_s": 165});
+    assert_eq!(made.json()["retry"], shown);
+
+    let path = made.headers["location"].to_str().unwrap().to_owned();
+    let change = json!({
+        "retry_exponential": {"base_s": 1, "factor": 1, "cap_s": 1, "attempts": 2},
+    });
+    let changed = world.patch(&path, &tag(&made), change).await;
+    let shown = json!({"waits_s": [1], "attempts": 2, "span_s": 1});
+    assert_eq!(changed.json()["retry"], shown);
     world.stop().await;
 }
 

@@ -9,4 +9,5 @@ mod management;
 mod publishers;
 mod publishing;
 mod quarantine;
+mod retrying;
 mod support;

@@ -9,7 +9,7 @@ use domain::endpoint_url;
 use domain::event::Channel;
 use domain::event_type::EventTypePattern;
 use domain::limits;
-use domain::retry::RetryPolicy;
+use domain::retry::{Exponential, RetryPolicy};
 use serde::Deserialize;
 use service::problem::Problem;
 use signature::Secret;
@@ -45,6 +45,8 @@ pub(crate) struct ToCreate {
     /// The waits between attempts, in seconds; the platform's schedule, if left out.
     #[schema(example = json!([5, 30, 120, 600]))]
     retry_waits_s: Option<Vec<u64>>,
+    /// The same as a rule, in the place of a list.
+    retry_exponential: Option<Growing>,
     /// A secret that exists already (`whsec_…`); a new one is drawn, if left out.
     secret: Option<String>,
 }
@@ -62,6 +64,26 @@ pub(crate) struct Changes {
     format: Option<String>,
     timeout_s: Option<u64>,
     retry_waits_s: Option<Vec<u64>>,
+    retry_exponential: Option<Growing>,
+}
+
+/// Waits that grow: the first is `base_s`, each next one `factor` times the last, none above
+/// `cap_s`. Together they last 7 days at most.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Growing {
+    /// In seconds, at least 1.
+    #[schema(example = 5)]
+    base_s: u64,
+    /// 1 to 100.
+    #[schema(example = 3.0)]
+    factor: f64,
+    /// In seconds, not below the base.
+    #[schema(example = 36_000)]
+    cap_s: u64,
+    /// All attempts, the first included: 1 to 100.
+    #[schema(example = 10)]
+    attempts: u16,
 }
 
 impl ToCreate {
@@ -85,7 +107,7 @@ impl ToCreate {
             timeout: self
                 .timeout_s
                 .map_or(Ok(limits::ATTEMPT_TIMEOUT), timeout)?,
-            retry: self.retry_waits_s.map(retry).transpose()?,
+            retry: retry(self.retry_waits_s, self.retry_exponential)?,
         };
         let secret = self.secret.as_deref().map(Secret::parse).transpose();
         Ok((
@@ -122,7 +144,7 @@ impl Changes {
                 .map_or(Ok(seen.format), |given| format(&given))?,
             headers: self.headers.map_or(Ok(seen.headers), own_headers::judged)?,
             timeout: self.timeout_s.map_or(Ok(seen.timeout), timeout)?,
-            retry: self.retry_waits_s.map(retry).transpose()?.or(seen.retry),
+            retry: retry(self.retry_waits_s, self.retry_exponential)?.or(seen.retry),
         })
     }
 }
@@ -170,6 +192,33 @@ fn timeout(seconds: u64) -> Result<Duration, Problem> {
     Err(invalid("#/timeout_s", "1 to 30 seconds"))
 }
 
-fn retry(waits: Vec<u64>) -> Result<RetryPolicy, Problem> {
-    RetryPolicy::try_from(waits).map_err(|error| invalid("#/retry_waits_s", error))
+/// The policy that was given, as a list or as a rule; none, if neither was.
+fn retry(
+    waits: Option<Vec<u64>>,
+    growing: Option<Growing>,
+) -> Result<Option<RetryPolicy>, Problem> {
+    match (waits, growing) {
+        (None, None) => Ok(None),
+        (Some(waits), None) => RetryPolicy::try_from(waits)
+            .map(Some)
+            .map_err(|error| invalid("#/retry_waits_s", error)),
+        (None, Some(growing)) => RetryPolicy::exponential(growing.into())
+            .map(Some)
+            .map_err(|error| invalid("#/retry_exponential", error)),
+        (Some(_), Some(_)) => Err(invalid(
+            "#/retry_exponential",
+            "give retry_waits_s or retry_exponential, not both",
+        )),
+    }
+}
+
+impl From<Growing> for Exponential {
+    fn from(growing: Growing) -> Self {
+        Self {
+            base: Duration::from_secs(growing.base_s),
+            factor: growing.factor,
+            cap: Duration::from_secs(growing.cap_s),
+            attempts: growing.attempts,
+        }
+    }
 }

@@ -53,7 +53,7 @@ impl From<&RetryPolicy> for Retry {
             .collect();
         Self {
             attempts: waits_s.len() + 1,
-            span_s: waits_s.iter().sum(),
+            span_s: policy.span().as_secs(),
             waits_s,
         }
     }
