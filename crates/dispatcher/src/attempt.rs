@@ -33,24 +33,37 @@ impl Dispatcher {
         admitted: Admitted,
         keeping: Keeping<'_>,
     ) -> Result<End, Cancelled> {
-        let target = &admitted.target;
-        let span = telemetry::attempt_span(dispatch, target);
+        let Admitted {
+            target,
+            data,
+            pass,
+            mut seat,
+        } = admitted;
+        let span = telemetry::attempt_span(dispatch, &target);
         let started_at = OffsetDateTime::now_utc();
         let attempted = {
             let _in_flight = self.metrics.begin();
-            let sending = self.send(item, dispatch, &admitted, started_at, &span);
+            let body = Body {
+                shared: &item.bodies,
+                data: &data,
+            };
+            let sending = self.send(&target, dispatch, body, started_at, &span);
             // On the heap: thousands of deliveries may wait for their turn, and only what is being
             // sent needs the room.
             let sending = Box::pin(sending.instrument(span.clone()));
-            self.patiently(item, dispatch, target, keeping, sending)
-                .await?
+            let deadline = target.endpoint.timeout;
+            let hand_over = async || {
+                seat.takes_long();
+                self.hand_over(dispatch, deadline, keeping).await
+            };
+            patiently(item.lane, sending, hand_over).await?
         };
         let outcome = outcome::classify(attempted.observed);
-        admitted.pass.learn(outcome, target.endpoint.retry.cap());
+        pass.learn(outcome, target.endpoint.retry.cap());
         // Their places are for sending, not for settling.
-        let (target, due) = (admitted.target, dispatch.due);
-        drop((admitted.pass, admitted.seat));
+        drop((pass, seat));
 
+        let due = dispatch.due;
         let settled = due.settle(outcome, &target.endpoint.retry, jitter());
         self.metrics
             .ended(outcome, attempted.observed, attempted.duration);
@@ -66,58 +79,21 @@ impl Dispatcher {
 
     async fn send(
         &self,
-        item: &Item,
+        target: &Target,
         dispatch: &Dispatch,
-        admitted: &Admitted,
+        body: Body<'_>,
         now: OffsetDateTime,
         span: &Span,
     ) -> Attempted {
-        let endpoint = &admitted.target.endpoint;
         let content = &dispatch.content;
-        let body = Body {
-            shared: &item.bodies,
-            data: &admitted.data,
-        };
         let traceparent = service::trace::carried_by(span, &content.trace).traceparent;
         let request = self
             .requests
-            .build(&admitted.target, content, body, now, &traceparent);
+            .build(target, content, body, now, &traceparent);
+        let endpoint = &target.endpoint;
         self.egress
             .post(&endpoint.url, request, endpoint.timeout)
             .await
-    }
-
-    /// Awaits the attempt. When it takes long, a marked copy of the delivery is left with the
-    /// broker, so that the message it came in needn't wait for it; at most one copy an attempt.
-    ///
-    /// This holds for a message with one item as well: it takes a place of its lane's prefetch,
-    /// and a few endpoints that hang would take them all. In quarantine the message is held, since
-    /// nothing else is to be taken meanwhile.
-    async fn patiently(
-        &self,
-        item: &Item,
-        dispatch: &Dispatch,
-        target: &Target,
-        keeping: Keeping<'_>,
-        sending: Pin<Box<impl Future<Output = Attempted>>>,
-    ) -> Result<Attempted, Cancelled> {
-        if item.lane == Lane::Quarantine {
-            return Ok(sending.await);
-        }
-        let mut sending = sending;
-        if let Ok(attempted) = timeout(limits::PATIENCE, &mut sending).await {
-            return Ok(attempted);
-        }
-        let deadline = target.endpoint.timeout;
-        let handing_over = Box::pin(self.hand_over(dispatch, deadline, keeping));
-        match select(sending, handing_over).await {
-            // A copy that was just being published comes back, and is found to be settled.
-            Either::Left((attempted, _)) => Ok(attempted),
-            Either::Right((handed_over, sending)) => {
-                handed_over?;
-                Ok(sending.await)
-            }
-        }
     }
 
     async fn hand_over(
@@ -133,6 +109,33 @@ impl Dispatcher {
             ticket.done().await;
         }
         Ok(())
+    }
+}
+
+/// Awaits the attempt. When it takes long, a marked copy of the delivery is left with the broker,
+/// so that the message it came in needn't wait for it; at most one copy an attempt.
+///
+/// This holds for a message with one item as well: it takes a place of its lane's prefetch, and a
+/// few endpoints that hang would take them all. In quarantine the message is held, since nothing
+/// else is to be taken meanwhile.
+async fn patiently(
+    lane: Lane,
+    mut sending: Pin<Box<impl Future<Output = Attempted>>>,
+    hand_over: impl AsyncFnOnce() -> Result<(), Cancelled>,
+) -> Result<Attempted, Cancelled> {
+    if lane == Lane::Quarantine {
+        return Ok(sending.await);
+    }
+    if let Ok(attempted) = timeout(limits::PATIENCE, &mut sending).await {
+        return Ok(attempted);
+    }
+    match select(sending, Box::pin(hand_over())).await {
+        // A copy that was just being published comes back, and is found to be settled.
+        Either::Left((attempted, _)) => Ok(attempted),
+        Either::Right((handed_over, sending)) => {
+            handed_over?;
+            Ok(sending.await)
+        }
     }
 }
 

@@ -8,26 +8,44 @@ use crate::lane::Lane;
 
 /// Places for attempts. A lane may take three quarters of them, so that neither the fresh lane nor
 /// the retries can starve the other.
+///
+/// An attempt that takes long moves to a place of its own kind: endpoints that hang would soon sit
+/// on all the others, while all they need is a connection and a little memory.
 pub(crate) struct Room {
     all: Arc<Semaphore>,
     fresh: Arc<Semaphore>,
     retry: Arc<Semaphore>,
+    long: Arc<Semaphore>,
 }
+
+/// How many attempts that take long there is room for, for each other attempt.
+const LONG_SHARE: usize = 4;
 
 /// A place for one attempt, free again when dropped.
 pub(crate) struct Seat {
-    _of_lane: Option<OwnedSemaphorePermit>,
-    _of_all: OwnedSemaphorePermit,
+    long: Arc<Semaphore>,
+    held: Held,
+}
+
+/// What is free again when a seat is dropped.
+#[expect(dead_code, reason = "permits are held, and never looked at")]
+enum Held {
+    Short {
+        of_lane: Option<OwnedSemaphorePermit>,
+        of_all: OwnedSemaphorePermit,
+    },
+    Long(OwnedSemaphorePermit),
 }
 
 impl Room {
     pub(crate) fn new(seats: usize) -> Self {
-        let all = seats.clamp(1, Semaphore::MAX_PERMITS);
+        let all = seats.clamp(1, Semaphore::MAX_PERMITS / LONG_SHARE);
         let of_lane = (all - all / 4).max(1);
         Self {
             all: Arc::new(Semaphore::new(all)),
             fresh: Arc::new(Semaphore::new(of_lane)),
             retry: Arc::new(Semaphore::new(of_lane)),
+            long: Arc::new(Semaphore::new(all * LONG_SHARE)),
         }
     }
 
@@ -40,8 +58,21 @@ impl Room {
             Lane::Quarantine => None,
         };
         Seat {
-            _of_lane: of_lane,
-            _of_all: acquire(&self.all).await,
+            long: Arc::clone(&self.long),
+            held: Held::Short {
+                of_lane,
+                of_all: acquire(&self.all).await,
+            },
+        }
+    }
+}
+
+impl Seat {
+    /// The attempt takes long: frees its place for another, if there is one among those that take
+    /// long.
+    pub(crate) fn takes_long(&mut self) {
+        if let Ok(long) = Arc::clone(&self.long).try_acquire_owned() {
+            self.held = Held::Long(long);
         }
     }
 }
@@ -70,5 +101,18 @@ mod tests {
         let retry = room.seat(Lane::Retry).now_or_never();
         assert!(retry.is_some());
         assert!(room.seat(Lane::Quarantine).now_or_never().is_some());
+    }
+
+    #[test]
+    fn what_takes_long_makes_room_up_to_a_bound() {
+        let room = Room::new(4);
+        let mut seats = Vec::new();
+        while let Some(mut seat) = room.seat(Lane::Fresh).now_or_never() {
+            seat.takes_long();
+            seats.push(seat);
+        }
+        assert_eq!(seats.len(), 4 * LONG_SHARE + 3);
+        seats.clear();
+        assert!(room.seat(Lane::Fresh).now_or_never().is_some());
     }
 }

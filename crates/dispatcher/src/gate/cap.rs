@@ -3,8 +3,9 @@
 //! As TCP does it: one more for each success until the first sign of overload, from then on one
 //! more for each round of successes, and half at an overload, at most once a round.
 
-/// What an endpoint of which nothing is known gets.
-const START: u32 = 16;
+/// What an endpoint of which nothing is known gets: one that hangs has so many requests under way
+/// before the first of them times out.
+const START: u32 = 8;
 
 /// The cap of one endpoint; pure.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -88,7 +89,7 @@ mod tests {
             cap.succeeded(1);
         }
         assert!(cap.is_untouched());
-        for _ in 0..48 {
+        for _ in 0..56 {
             cap.succeeded(cap.limit());
         }
         assert_eq!(cap.limit(), 64);

@@ -97,6 +97,6 @@ async fn a_hanging_neighbour_slows_nobody_down() {
         took < Duration::from_secs(4),
         "less than one deadline: {took:?}"
     );
-    assert!(hanging.requests().len() >= 16, "the fault happened");
+    assert!(hanging.requests().len() >= 8, "the fault happened");
     world.stop().await;
 }
