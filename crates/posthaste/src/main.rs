@@ -17,10 +17,16 @@ mod up;
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
+/// How many files a process may open, where the system lets it ask for so many: every connection
+/// is one, and 1,024 are the common default.
+const OPEN_FILES: u64 = 65_536;
+
 fn main() -> ExitCode {
     let command = cli::Cli::parse();
     // One provider for the process; only a second call could fail.
     let _ = rustls::crypto::ring::default_provider().install_default();
+    // Without it there are fewer connections at once, and what can't be opened is tried again.
+    let _ = rlimit::increase_nofile_limit(OPEN_FILES);
     let runtime = match tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
