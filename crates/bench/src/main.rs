@@ -5,6 +5,8 @@
 //! cargo build --release --bin posthaste
 //! cargo run --release -p bench -- throughput
 //! cargo run --release -p bench -- retries
+//! cargo run --release -p bench -- isolation
+//! cargo run --release -p bench -- fairness
 //! ```
 //!
 //! Each role, the load and the receiver are processes of their own, so that CPU time can be told
@@ -20,11 +22,15 @@ use std::path::PathBuf;
 use anyhow::{Context, ensure};
 use clap::{Parser, Subcommand};
 
+mod fairness;
+mod isolation;
+mod latency;
 mod platform;
 mod receiver;
 mod retries;
 mod table;
 mod throughput;
+mod trial;
 
 /// Measure the whole path on this machine.
 #[derive(Debug, Parser)]
@@ -39,6 +45,10 @@ enum Measure {
     Throughput(throughput::Throughput),
     /// How well the retry tiers keep their times.
     Retries(retries::Retries),
+    /// What endpoints that misbehave cost those that don't.
+    Isolation(isolation::Isolation),
+    /// What a tenant that publishes much at once costs one that publishes little.
+    Fairness(fairness::Fairness),
     /// The receiver's process, which the measurements start themselves.
     #[command(hide = true)]
     Receiver,
@@ -51,6 +61,8 @@ async fn main() -> anyhow::Result<()> {
     match Cli::parse().measure {
         Measure::Throughput(throughput) => throughput::run(throughput).await,
         Measure::Retries(retries) => retries::run(retries).await,
+        Measure::Isolation(isolation) => isolation::run(isolation).await,
+        Measure::Fairness(fairness) => fairness::run(fairness).await,
         Measure::Receiver => receiver::serve().await,
     }
 }

@@ -1,4 +1,4 @@
-//! The load: a tenant with endpoints, and events as fast as they are accepted.
+//! The load: a platform with tenants and endpoints that publishes as fast as its events are accepted.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -7,6 +7,13 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, ensure};
 use serde_json::{Value, json};
 use testkit::Cluster;
+use tokio::task::JoinSet;
+
+/// What is published where the type doesn't matter.
+const EVENT_TYPE: &str = "shipment.created";
+
+/// Events in a batch request.
+const BATCH: usize = 100;
 
 /// A platform that publishes to a running Posthaste.
 #[derive(Clone)]
@@ -53,33 +60,48 @@ impl Platform {
         receiver: &str,
         retry: &[u64],
     ) -> anyhow::Result<()> {
-        self.make("/v1/tenants", &json!({"name": name, "external_id": name}))
-            .await?;
-        let path = format!("/v1/tenants/{name}/endpoints");
+        self.empty_tenant(name).await?;
         for number in 0..endpoints {
             let url = format!("{receiver}/{name}/{number}");
-            let endpoint = json!({"url": url, "event_types": ["*"], "retry_waits_s": retry});
-            self.make(&path, &endpoint).await?;
+            self.endpoint(name, &url, "*", Some(retry)).await?;
         }
         Ok(())
     }
 
-    async fn make(&self, path: &str, body: &Value) -> anyhow::Result<()> {
-        let url = format!("{}{path}", self.console_url);
-        let answer = self
-            .http
-            .post(url)
-            .bearer_auth(&self.key)
-            .json(body)
-            .send()
-            .await?;
-        let status = answer.status();
-        ensure!(
-            status.is_success(),
-            "{path}: {status} {}",
-            answer.text().await?
-        );
+    /// Makes a tenant without endpoints.
+    pub(crate) async fn empty_tenant(&self, name: &str) -> anyhow::Result<()> {
+        let tenant = json!({"name": name, "external_id": name});
+        self.call("/v1/tenants", &tenant).await?;
         Ok(())
+    }
+
+    /// Makes an endpoint that selects events of one type; without waits of its own it has the
+    /// platform's retry policy. Gives its id.
+    pub(crate) async fn endpoint(
+        &self,
+        tenant: &str,
+        url: &str,
+        event_type: &str,
+        retry: Option<&[u64]>,
+    ) -> anyhow::Result<String> {
+        let mut endpoint = json!({"url": url, "event_types": [event_type]});
+        if let Some(waits) = retry {
+            endpoint["retry_waits_s"] = json!(waits);
+        }
+        let path = format!("/v1/tenants/{tenant}/endpoints");
+        let made = self.call(&path, &endpoint).await?;
+        let id = made["id"].as_str().context("an endpoint has an id")?;
+        Ok(id.to_owned())
+    }
+
+    /// Posts to the management API, and returns what it answered.
+    pub(crate) async fn call(&self, path: &str, body: &Value) -> anyhow::Result<Value> {
+        let request = self.http.post(format!("{}{path}", self.console_url));
+        let answer = request.bearer_auth(&self.key).json(body).send().await?;
+        let status = answer.status();
+        let text = answer.text().await?;
+        ensure!(status.is_success(), "{path}: {status} {text}");
+        Ok(serde_json::from_str(&text)?)
     }
 
     /// Publishes `events` events of about `bytes` of payload, `publishers` at a time, each as soon
@@ -91,7 +113,7 @@ impl Platform {
         bytes: usize,
         publishers: usize,
     ) -> anyhow::Result<Load> {
-        let body = event(tenant, bytes);
+        let body = event(tenant, EVENT_TYPE, bytes);
         let left = Arc::new(AtomicUsize::new(events));
         let began = Instant::now();
         let publishers: Vec<_> = (0..publishers)
@@ -110,29 +132,105 @@ impl Platform {
     }
 
     async fn publish_while(&self, body: &str, left: &AtomicUsize) -> anyhow::Result<Vec<Duration>> {
-        let take = |left: usize| left.checked_sub(1);
-        let url = format!("{}/v1/events", self.ingest_url);
         let mut answers = Vec::new();
-        while left
-            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, take)
-            .is_ok()
-        {
+        while take(left, 1) == 1 {
             let began = Instant::now();
-            let request = self.http.post(&url).bearer_auth(&self.key);
-            let request = request.header("content-type", "application/json");
-            let answer = request.body(body.to_owned()).send().await?;
-            let status = answer.status();
-            ensure!(status.as_u16() == 202, "{status}: {}", answer.text().await?);
-            answer.bytes().await?;
+            self.accepted("/v1/events", body.to_owned()).await?;
             answers.push(began.elapsed());
         }
         Ok(answers)
     }
+
+    /// Publishes so many events in full batches, `publishers` at a time, as fast as they are
+    /// accepted. Gives how long that took.
+    pub(crate) async fn flood(
+        &self,
+        tenant: &str,
+        events: usize,
+        bytes: usize,
+        publishers: usize,
+    ) -> anyhow::Result<Duration> {
+        let one = event(tenant, EVENT_TYPE, bytes);
+        let left = Arc::new(AtomicUsize::new(events));
+        let began = Instant::now();
+        let publishers: Vec<_> = (0..publishers)
+            .map(|_| {
+                let (platform, one, left) = (self.clone(), one.clone(), Arc::clone(&left));
+                tokio::spawn(async move { platform.flood_while(&one, &left).await })
+            })
+            .collect();
+        for publisher in publishers {
+            publisher.await.context("a publisher panicked")??;
+        }
+        Ok(began.elapsed())
+    }
+
+    async fn flood_while(&self, one: &str, left: &AtomicUsize) -> anyhow::Result<()> {
+        loop {
+            let count = take(left, BATCH);
+            if count == 0 {
+                return Ok(());
+            }
+            let batch = vec![one; count].join(",");
+            self.accepted("/v1/events/batch", format!("[{batch}]"))
+                .await?;
+        }
+    }
+
+    /// Publishes `per_second` events a second for so long, each at its time whether or not those
+    /// before it were answered (an open loop), of the types in turn.
+    ///
+    /// # Errors
+    /// When one was not accepted.
+    pub(crate) async fn steady(
+        &self,
+        tenant: &str,
+        event_types: &[String],
+        per_second: u32,
+        lasting: Duration,
+    ) -> anyhow::Result<()> {
+        let began = tokio::time::Instant::now();
+        let mut published = JoinSet::new();
+        for (number, event_type) in (0u32..).zip(event_types.iter().cycle()) {
+            let due = Duration::from_secs(1) * number / per_second;
+            if due >= lasting {
+                break;
+            }
+            tokio::time::sleep_until(began + due).await;
+            let (platform, body) = (self.clone(), event(tenant, event_type, 1024));
+            published.spawn(async move { platform.accepted("/v1/events", body).await });
+            while let Some(done) = published.try_join_next() {
+                done.context("a publisher panicked")??;
+            }
+        }
+        while let Some(done) = published.join_next().await {
+            done.context("a publisher panicked")??;
+        }
+        Ok(())
+    }
+
+    async fn accepted(&self, path: &str, body: String) -> anyhow::Result<()> {
+        let url = format!("{}{path}", self.ingest_url);
+        let request = self.http.post(&url).bearer_auth(&self.key);
+        let request = request.header("content-type", "application/json");
+        let answer = request.body(body).send().await?;
+        let status = answer.status();
+        ensure!(status.as_u16() == 202, "{status}: {}", answer.text().await?);
+        answer.bytes().await?;
+        Ok(())
+    }
 }
 
-fn event(tenant: &str, bytes: usize) -> String {
+/// Takes up to `most` of what is left; gives how many.
+fn take(left: &AtomicUsize, most: usize) -> usize {
+    let rest = |left: usize| Some(left.saturating_sub(most));
+    let before = left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, rest);
+    before.unwrap_or_default().min(most)
+}
+
+fn event(tenant: &str, event_type: &str, bytes: usize) -> String {
     let filler = "x".repeat(bytes.saturating_sub(r#"{"id":"ship_123","note":""}"#.len()));
     format!(
-        r#"{{"tenant":"{tenant}","event":"shipment.created","data":{{"id":"ship_123","note":"{filler}"}}}}"#
+        r#"{{"tenant":"{tenant}","event":"{event_type}","data":{{"id":"ship_123","note":"{filler}"}}}}"#
     )
 }

@@ -6,12 +6,10 @@ use std::time::{Duration, Instant};
 use anyhow::bail;
 use clap::Args;
 use sandbox::{Options, Servers};
-use testkit::{Cluster, Stack};
 
-use crate::platform::{Platform, http};
-use crate::program;
 use crate::receiver::Receiver;
 use crate::table::quantile;
+use crate::trial::Trial;
 
 /// How well the retry tiers keep their times.
 #[derive(Debug, Args)]
@@ -30,12 +28,9 @@ const JITTER: f64 = 1.1;
 /// Runs the measurement.
 pub(crate) async fn run(retries: Retries) -> anyhow::Result<()> {
     let servers = Servers::start(Options::ephemeral()).await?;
-    let stack = Stack::on(servers.access()).await;
-    let cluster = Cluster::start(&program()?, &stack).await;
-    let http = http()?;
-    let receiver = Receiver::start(http.clone()).await?;
+    let trial = Trial::on(&servers).await?;
+    let (platform, receiver) = (&trial.platform, &trial.receiver);
     receiver.answer_with(500).await?;
-    let platform = Platform::new(&cluster, http);
     platform
         .tenant("retries", 1, &receiver.url, &retries.waits)
         .await?;
@@ -43,10 +38,9 @@ pub(crate) async fn run(retries: Retries) -> anyhow::Result<()> {
         .publish("retries", retries.events, 1024, 16)
         .await?;
     let attempts = (retries.waits.len() + 1) * retries.events;
-    wait_for(&receiver, attempts, &retries.waits).await?;
-    report(&receiver, &retries).await?;
-    drop(cluster);
-    drop(stack);
+    wait_for(receiver, attempts, &retries.waits).await?;
+    report(receiver, &retries).await?;
+    drop(trial);
     servers.stop().await?;
     Ok(())
 }

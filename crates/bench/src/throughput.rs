@@ -2,18 +2,18 @@
 
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, bail};
+use anyhow::Context;
 use clap::Args;
 use sandbox::{Options, Servers};
 use serde_json::json;
+use testkit::Cluster;
 use testkit::cluster::Role;
 use testkit::usage::{Usage, usage};
-use testkit::{Cluster, Stack};
 
-use crate::platform::{Load, Platform, http};
-use crate::program;
+use crate::platform::Load;
 use crate::receiver::Receiver;
 use crate::table::{millis, quantile, rate};
+use crate::trial::Trial;
 
 /// Events accepted and deliveries made a second, CPU and memory by process.
 #[derive(Debug, Args)]
@@ -32,17 +32,11 @@ pub(crate) struct Throughput {
     fan_out: Vec<usize>,
 }
 
-/// How long the deliveries of a run may take.
-const PATIENCE: Duration = Duration::from_secs(300);
-
 /// Runs the measurement.
 pub(crate) async fn run(throughput: Throughput) -> anyhow::Result<()> {
     let servers = Servers::start(Options::ephemeral()).await?;
-    let stack = Stack::on(servers.access()).await;
-    let cluster = Cluster::start(&program()?, &stack).await;
-    let http = http()?;
-    let receiver = Receiver::start(http.clone()).await?;
-    let platform = Platform::new(&cluster, http);
+    let trial = Trial::on(&servers).await?;
+    let (platform, receiver) = (&trial.platform, &trial.receiver);
     platform.tenant("warm-up", 1, &receiver.url, &[5]).await?;
     platform
         .publish(
@@ -52,14 +46,14 @@ pub(crate) async fn run(throughput: Throughput) -> anyhow::Result<()> {
             throughput.publishers,
         )
         .await?;
-    arrived(&receiver, 2_000).await?;
+    receiver.reached(2_000).await?;
     for fan_out in &throughput.fan_out {
         let tenant = format!("fan-out-{fan_out}");
         platform
             .tenant(&tenant, *fan_out, &receiver.url, &[5])
             .await?;
         let events = (throughput.events / fan_out).max(1);
-        let before = Meter::read(&cluster, &servers, &receiver)?;
+        let before = Meter::read(&trial.cluster, &servers, receiver)?;
         let earlier = receiver.count().await?;
         let deliveries = u64::try_from(events * fan_out)?;
         let began = Instant::now();
@@ -71,28 +65,13 @@ pub(crate) async fn run(throughput: Throughput) -> anyhow::Result<()> {
                 throughput.publishers,
             )
             .await?;
-        arrived(&receiver, earlier + deliveries).await?;
+        receiver.reached(earlier + deliveries).await?;
         let took = began.elapsed();
-        let after = Meter::read(&cluster, &servers, &receiver)?;
+        let after = Meter::read(&trial.cluster, &servers, receiver)?;
         report(*fan_out, events, &load, deliveries, took, &before, &after)?;
     }
-    drop(cluster);
-    drop(stack);
+    drop(trial);
     servers.stop().await?;
-    Ok(())
-}
-
-async fn arrived(receiver: &Receiver, count: u64) -> anyhow::Result<()> {
-    let deadline = Instant::now() + PATIENCE;
-    while receiver.count().await? < count {
-        if Instant::now() > deadline {
-            bail!(
-                "{} of {count} deliveries after {PATIENCE:?}",
-                receiver.count().await?
-            );
-        }
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
     Ok(())
 }
 
