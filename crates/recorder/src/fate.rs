@@ -4,7 +4,7 @@ use broker::topology::{Lane, Route};
 use broker::{Delivered, Outgoing, Properties};
 use bytes::Bytes;
 use store::dead_letters::NewDeadLetter;
-use wire::{DecodeError, MessageType};
+use wire::DecodeError;
 
 use crate::letter;
 
@@ -46,9 +46,8 @@ fn alone(lane: Lane, message: &Delivered) -> Result<Vec<Outgoing>, DecodeError> 
     match lane {
         // Not of our making, and ingest alone knows what is in it.
         Lane::Inbox => Ok(vec![whole(message)]),
-        Lane::Events => each_item(message, lane, MessageType::Accepted, item_alone),
-        Lane::Dispatch => each_item(message, lane, MessageType::Dispatch, deliveries_alone),
-        Lane::Results => each_item(message, lane, MessageType::Report, item_alone),
+        Lane::Events | Lane::Results => each_item(message, lane, item_alone),
+        Lane::Dispatch => each_item(message, lane, deliveries_alone),
     }
 }
 
@@ -70,18 +69,19 @@ fn whole(message: &Delivered) -> Outgoing {
     }
 }
 
+/// Of the message's own type, since that says what its items are.
 fn each_item(
     message: &Delivered,
     lane: Lane,
-    kind: MessageType,
     bodies: fn(Bytes) -> Vec<Bytes>,
 ) -> Result<Vec<Outgoing>, DecodeError> {
     let items = wire::batch::split(message.body.clone())?;
+    let kind = message.properties.kind.clone().unwrap_or_default();
     let outgoing = |body| {
         Outgoing::new(
             Route::quarantine(lane),
             body,
-            kind.as_str(),
+            kind.clone(),
             wire::CONTENT_TYPE,
         )
     };

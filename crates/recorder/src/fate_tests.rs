@@ -4,6 +4,7 @@ use domain::shard::Shards;
 use proptest::prelude::*;
 use rstest::rstest;
 use store::dead_letters::DeadLetterKind;
+use wire::MessageType;
 
 use super::*;
 use crate::samples;
@@ -104,6 +105,12 @@ fn each_report_is_tried_alone() {
         alone
             .iter()
             .all(|one| one.route == Route::quarantine(Lane::Results))
+    );
+    assert!(
+        alone
+            .iter()
+            .all(|one| one.kind == MessageType::Report.as_str()),
+        "what the items are is still told"
     );
 }
 

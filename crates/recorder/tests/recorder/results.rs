@@ -64,6 +64,22 @@ async fn a_poison_item_leaves_its_neighbours_alone() {
     rig.stop().await;
 }
 
+/// A message of a type that this version does not know is kept, and nothing else waits for it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_message_of_another_type_is_kept() {
+    let rig = Rig::start().await;
+    let item = rig.dispatch(1);
+    rig.publish(Route::results(), MessageType::Dispatch, vec![item.clone()])
+        .await;
+    let report = rig.report();
+    publish(&rig, std::slice::from_ref(&report)).await;
+    recorded(&rig, &report).await;
+    let [letter] = rig.letters(1).await.try_into().unwrap();
+    assert_eq!(letter.reason, "undecodable");
+    assert_eq!(letter.body, wire::batch::join(vec![item]));
+    rig.stop().await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_quarantined_report_is_recorded() {
     let rig = Rig::start().await;

@@ -1,0 +1,66 @@
+//! What came in together, by what it is.
+
+use broker::topology::Route;
+use broker::{Acker, Delivered, Outgoing, Received};
+use bytes::Bytes;
+use domain::report::Report;
+use wire::{DecodeError, MessageType};
+
+/// What came in together.
+#[derive(Debug, Default)]
+pub(super) struct Intake {
+    pub(super) reports: Vec<Report>,
+    /// What nobody can read, each item alone on its way to the dead letters.
+    pub(super) parked: Vec<Outgoing>,
+    pub(super) ackers: Vec<Acker>,
+}
+
+/// Why an item has no place.
+#[derive(Debug, thiserror::Error)]
+enum Misfit {
+    #[error(transparent)]
+    Undecodable(#[from] DecodeError),
+    #[error("messages of this type are not the recorder's, or not this version's")]
+    Foreign,
+}
+
+impl Intake {
+    pub(super) fn take(&mut self, received: Received) {
+        let (message, acker) = received.into_parts();
+        self.ackers.push(acker);
+        match wire::batch::split(message.body.clone()) {
+            Ok(items) => items
+                .into_iter()
+                .for_each(|item| self.take_item(&message, item)),
+            Err(error) => self.park(&message, message.body.clone(), &error.into()),
+        }
+    }
+
+    fn take_item(&mut self, message: &Delivered, item: Bytes) {
+        let kind = message.properties.kind.as_deref();
+        let placed = match kind.and_then(MessageType::from_name) {
+            Some(MessageType::Report) => {
+                wire::report::decode(item.clone()).map(|report| self.reports.push(report))
+            }
+            Some(
+                MessageType::InboxEvent
+                | MessageType::InboxBatch
+                | MessageType::Accepted
+                | MessageType::Dispatch,
+            )
+            | None => return self.park_item(message, item, &Misfit::Foreign),
+        };
+        if let Err(error) = placed {
+            self.park_item(message, item, &error.into());
+        }
+    }
+
+    fn park_item(&mut self, message: &Delivered, item: Bytes, why: &Misfit) {
+        self.park(message, wire::batch::join(vec![item]), why);
+    }
+
+    fn park(&mut self, message: &Delivered, body: Bytes, why: &Misfit) {
+        let letter = message.letter(Route::dead(), "undecodable", &why.to_string());
+        self.parked.push(Outgoing { body, ..letter });
+    }
+}
