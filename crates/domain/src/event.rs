@@ -4,6 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use bytes::Bytes;
+use sha2::{Digest, Sha256};
 use time::OffsetDateTime;
 
 use crate::event_type::EventType;
@@ -46,6 +47,21 @@ pub enum Identity {
         /// SHA-256 over type and payload: the same key with another fingerprint is a conflict.
         fingerprint: [u8; 32],
     },
+}
+
+impl Identity {
+    /// That of an event whose id is derived from its publisher's key.
+    #[must_use]
+    pub fn keyed(event_type: &EventType, data: &[u8]) -> Self {
+        let mut hash = Sha256::new();
+        hash.update(event_type.as_str().as_bytes());
+        // No event type holds a line end, so type and payload can't run into one another.
+        hash.update(b"\n");
+        hash.update(data);
+        Self::Keyed {
+            fingerprint: hash.finalize().into(),
+        }
+    }
 }
 
 /// A label on an event: ASCII letters, digits, `_`, `-`, `.` and `:`, at most

@@ -107,6 +107,19 @@ impl<K> Id<K> {
     }
 }
 
+impl TenantId {
+    /// The platform itself, to which Posthaste tells what happens to its tenants' endpoints. Made
+    /// with the schema; only Posthaste publishes to it.
+    pub const PLATFORM: Self =
+        Self::from_uuid(Uuid::from_u128(0x0000_0000_0000_8000_8000_0000_0000_0000));
+
+    /// What the external ids begin with that no tenant can be given.
+    pub const RESERVED_PREFIX: &'static str = "posthaste:";
+
+    /// The external id of [`Self::PLATFORM`].
+    pub const PLATFORM_EXTERNAL_ID: &'static str = "posthaste:platform";
+}
+
 impl EventId {
     /// The id of an event that its publisher named: a UUIDv8 from a hash of tenant and key, so
     /// that a repeat gets the same id without a look-up.

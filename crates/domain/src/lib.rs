@@ -11,6 +11,7 @@ pub mod id;
 
 pub mod event;
 pub mod event_type;
+pub mod operational;
 pub mod trace;
 
 pub mod address;

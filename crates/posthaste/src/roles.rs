@@ -163,6 +163,7 @@ impl Surroundings {
         let parts = recorder::Parts {
             broker: self.broker,
             store: self.store,
+            shards: self.shards,
         };
         Box::pin(recorder::run(config, parts, self.life, self.health)).await;
     }

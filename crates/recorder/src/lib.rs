@@ -1,9 +1,10 @@
-//! The recorder: writes what became of deliveries, keeps what nothing more is done for, and looks
-//! after the record's partitions.
+//! The recorder: writes what became of deliveries, keeps what nothing more is done for, tells the
+//! platform what it should know, and looks after the record's partitions.
 //!
 //! Each queue has a `lane`. Reports go into the record in big batches (`results`). What lies
 //! in the dead letters has one of two fates (`fate`): the items of a message that only came back
-//! too often are tried once more, each alone; all else is kept as a `letter` for a person.
+//! too often are tried once more, each alone; all else is kept as a `letter` for a person. The
+//! `herald` publishes operational events, which lie in the record's outbox, to fan-out.
 //!
 //! **Invariant:** a message is acknowledged after the commit, or the confirm, of all that is in
 //! it; one that comes back changes nothing. No byte of a dead letter is lost.
@@ -17,6 +18,8 @@ mod results;
 mod dead;
 mod fate;
 mod letter;
+
+mod herald;
 
 mod upkeep;
 

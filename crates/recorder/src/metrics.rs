@@ -16,6 +16,8 @@ pub(crate) struct Metrics {
     pub(crate) quarantined: Counter<u64>,
     /// Dead letters kept, by kind.
     pub(crate) letters: Counter<u64>,
+    /// Operational events published.
+    pub(crate) told: Counter<u64>,
 }
 
 impl Metrics {
@@ -54,6 +56,11 @@ impl Metrics {
                 "posthaste.recorder.dead_letters",
                 "Dead letters kept, by kind",
                 "{letter}",
+            ),
+            told: counter(
+                "posthaste.recorder.operational_events",
+                "Operational events published",
+                "{event}",
             ),
         }
     }

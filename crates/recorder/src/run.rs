@@ -4,11 +4,13 @@ use std::sync::Arc;
 
 use broker::topology::{self, queue};
 use broker::{Broker, ConsumerOptions};
+use domain::shard::Shards;
 use service::{Health, Latch, Lifecycle};
 use store::Store;
 
 use crate::config::Config;
 use crate::dead::Undertaker;
+use crate::herald::Herald;
 use crate::lane::Lane;
 use crate::metrics::Metrics;
 use crate::results::Results;
@@ -26,6 +28,8 @@ pub struct Parts {
     pub broker: Broker,
     /// The record.
     pub store: Store,
+    /// How many queues each lane has.
+    pub shards: Shards,
 }
 
 /// Records until `life` is to stop and what was in flight is committed and acknowledged.
@@ -64,6 +68,7 @@ pub async fn run(config: Config, parts: Parts, life: Lifecycle, health: Health) 
         role.lane(queue::dead(), DEAD_TOGETHER, together).run(bury),
         role.lane(queue::rejected(), DEAD_TOGETHER, together)
             .run(reject),
+        role.herald().run(),
         role.upkeep(&config).run(),
     );
 }
@@ -112,6 +117,16 @@ impl Role {
             abort: self.life.abort().clone(),
             metrics: self.metrics.clone(),
         })
+    }
+
+    fn herald(&self) -> Herald {
+        Herald {
+            store: self.parts.store.clone(),
+            publisher: self.parts.broker.publisher("recorder herald"),
+            shards: self.parts.shards,
+            stop: self.life.stop().clone(),
+            metrics: self.metrics.clone(),
+        }
     }
 
     fn upkeep(&self, config: &Config) -> Upkeep {

@@ -1,5 +1,5 @@
 //! What the record needs from time to time: partitions made ahead and dropped when their time is
-//! over, and idempotency keys forgotten after their window.
+//! over, and idempotency keys and operational events forgotten after theirs.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -64,6 +64,7 @@ impl Upkeep {
                 "idempotency keys forgotten, their window is over"
             );
         }
+        self.store.forget_operational(now).await?;
         Ok(())
     }
 }

@@ -6,10 +6,41 @@ use tokio_postgres::Row;
 
 use crate::error::StoreError;
 use crate::pool::Store;
-use crate::sql::{execute, get, parsed, row, rows};
+use crate::sql::{execute, get, named, parsed, row, rows};
 
 /// The most event types that the catalogue shows.
 pub const EVENT_TYPES: i64 = 1_000;
+
+/// Whom an event type is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Audience {
+    /// The platform's customers: the platform says what it means.
+    Tenants,
+    /// The platform itself: Posthaste says what it means, and nobody can change that.
+    Platform,
+}
+
+impl Audience {
+    /// Every audience.
+    pub const ALL: [Self; 2] = [Self::Tenants, Self::Platform];
+
+    /// The name in the record and the API.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Tenants => "tenants",
+            Self::Platform => "platform",
+        }
+    }
+
+    /// The audience of this name.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL
+            .into_iter()
+            .find(|audience| audience.as_str() == name)
+    }
+}
 
 /// An event type of the catalogue.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,20 +55,22 @@ pub struct CatalogueEntry {
     pub created_at: OffsetDateTime,
     /// When it was archived, if it was: it is no longer offered.
     pub archived_at: Option<OffsetDateTime>,
+    /// Whom it is for.
+    pub audience: Audience,
 }
 
 impl Store {
-    /// The catalogue by name, at most [`EVENT_TYPES`] entries, archived ones too.
+    /// The catalogue of an audience by name, at most [`EVENT_TYPES`] entries, archived ones too.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`] when the database is.
-    pub async fn event_types(&self) -> Result<Vec<CatalogueEntry>, StoreError> {
+    pub async fn event_types(&self, audience: Audience) -> Result<Vec<CatalogueEntry>, StoreError> {
         const LIST: &str = "-- event_types_list
-            select name, description, example, created_at, archived_at from event_types
-            order by name limit $1";
+            select name, description, example, created_at, archived_at, audience from event_types
+            where audience = $1 order by name limit $2";
         self.bounded(async {
             let client = self.client().await?;
-            let found = rows(&client, LIST, &[&EVENT_TYPES]).await?;
+            let found = rows(&client, LIST, &[&audience.as_str(), &EVENT_TYPES]).await?;
             found.iter().map(entry).collect()
         })
         .await
@@ -49,7 +82,7 @@ impl Store {
     /// [`StoreError::NotFound`] when there is none.
     pub async fn event_type(&self, name: &EventType) -> Result<CatalogueEntry, StoreError> {
         const GET: &str = "-- event_type_get
-            select name, description, example, created_at, archived_at from event_types
+            select name, description, example, created_at, archived_at, audience from event_types
             where name = $1";
         self.bounded(async {
             let client = self.client().await?;
@@ -59,10 +92,11 @@ impl Store {
         .await
     }
 
-    /// Adds an entry, or changes the one of this name and offers it again if it was archived.
+    /// Adds an entry for tenants, or changes the one of this name and offers it again if it was
+    /// archived.
     ///
     /// # Errors
-    /// [`StoreError::Unavailable`] when the database is.
+    /// [`StoreError::Conflict`] when the entry of this name is for the platform.
     pub async fn put_event_type(
         &self,
         name: &EventType,
@@ -73,22 +107,24 @@ impl Store {
             insert into event_types (name, description, example) values ($1, $2, $3)
             on conflict (name) do update set
                 description = excluded.description, example = excluded.example, archived_at = null
-            returning name, description, example, created_at, archived_at";
+            where event_types.audience = 'tenants'
+            returning name, description, example, created_at, archived_at, audience";
         self.bounded(async {
             let client = self.client().await?;
             let put = row(&client, PUT, &[&name.as_str(), &description, &example]).await?;
-            entry(&put.ok_or(StoreError::NotFound)?)
+            entry(&put.ok_or(StoreError::Conflict)?)
         })
         .await
     }
 
-    /// Archives an entry; subscriptions to it go on.
+    /// Archives an entry for tenants; subscriptions to it go on.
     ///
     /// # Errors
     /// [`StoreError::NotFound`] when there is none.
     pub async fn archive_event_type(&self, name: &EventType) -> Result<(), StoreError> {
         const ARCHIVE: &str = "-- event_type_archive
-            update event_types set archived_at = coalesce(archived_at, now()) where name = $1";
+            update event_types set archived_at = coalesce(archived_at, now())
+            where name = $1 and audience = 'tenants'";
         self.bounded(async {
             let client = self.client().await?;
             match execute(&client, ARCHIVE, &[&name.as_str()]).await? {
@@ -107,5 +143,6 @@ fn entry(row: &Row) -> Result<CatalogueEntry, StoreError> {
         example: get(row, "example")?,
         created_at: get(row, "created_at")?,
         archived_at: get(row, "archived_at")?,
+        audience: named(row, "audience", Audience::from_name)?,
     })
 }

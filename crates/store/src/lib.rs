@@ -31,6 +31,7 @@ pub mod dead_letters;
 pub mod deliveries;
 pub mod events;
 pub mod held;
+pub mod operational;
 mod reports;
 
 pub use config::Config;

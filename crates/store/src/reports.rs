@@ -8,20 +8,26 @@ use std::collections::BTreeMap;
 
 use deadpool_postgres::Transaction;
 use domain::delivery::DeadReason;
-use domain::id::{DeliveryId, Id};
+use domain::id::{DeliveryId, EndpointId, Id};
+use domain::operational::Operational;
 use domain::outcome::{Observed, Outcome, classify};
 use domain::report::{AttemptReport, Extent, Report, Standing};
+use serde_json::Value;
 use time::OffsetDateTime;
+use tokio_postgres::Row;
 use uuid::Uuid;
 
 use crate::attempts::{DELIVERED, HTTP_ERROR};
+use crate::endpoints::GONE;
 use crate::error::StoreError;
+use crate::operational::{self, Telling};
 use crate::pool::Store;
-use crate::sql::execute;
+use crate::sql::{execute, get, id, rows};
 
 impl Store {
     /// Records a batch in one transaction: its attempts, where its deliveries stand, and that
-    /// endpoints which answered 410 are disabled. Doing so again changes nothing.
+    /// endpoints which answered 410 are disabled, and the platform told. Doing so again changes
+    /// nothing.
     ///
     /// # Errors
     /// [`StoreError::MissingPartition`] when a day has no partition, [`StoreError::Unavailable`]
@@ -239,7 +245,8 @@ async fn disable_gone(transaction: &Transaction<'_>, batch: &[Report]) -> Result
             group by u.id, u.tenant_id
         ) gone
         where e.id = gone.id and e.tenant_id = gone.tenant_id
-          and e.state = 'enabled' and e.deleted_at is null and e.state_since < gone.started_at";
+          and e.state = 'enabled' and e.deleted_at is null and e.state_since < gone.started_at
+        returning e.id, e.tenant_id, e.version, gone.started_at";
     let gone: Vec<(&Report, &AttemptReport)> = batch
         .iter()
         .filter_map(|report| Some((report, report.attempt.as_ref()?)))
@@ -254,8 +261,29 @@ async fn disable_gone(transaction: &Transaction<'_>, batch: &[Report]) -> Result
         .collect();
     let tenants: Vec<_> = gone.iter().map(|(one, _)| one.tenant.uuid()).collect();
     let started: Vec<_> = gone.iter().map(|(_, attempt)| attempt.started_at).collect();
-    execute(transaction, DISABLE, &[&endpoints, &tenants, &started]).await?;
+    let disabled = rows(transaction, DISABLE, &[&endpoints, &tenants, &started]).await?;
+    let tellings = disabled.iter().map(told_gone).collect::<Result<_, _>>()?;
+    operational::tell(transaction, tellings).await?;
     Ok(())
+}
+
+/// What the platform is told of an endpoint that was disabled because it is gone.
+fn told_gone(row: &Row) -> Result<Telling, StoreError> {
+    let (endpoint, version): (EndpointId, i64) = (id(row, "id")?, get(row, "version")?);
+    let at = get(row, "started_at")?;
+    let members = [
+        ("cause", Value::from(GONE)),
+        ("reason", Value::from("answered 410")),
+        ("since", operational::instant(at)?),
+    ];
+    Ok(Telling {
+        kind: Operational::EndpointDisabled,
+        key: format!("{endpoint}/{version}"),
+        tenant: id(row, "tenant_id")?,
+        endpoint: Some(endpoint),
+        members: operational::members(members),
+        at,
+    })
 }
 
 /// What the record says of an attempt in a word.

@@ -86,19 +86,25 @@ impl Store {
         .await
     }
 
-    /// Every tenant, the newest first.
+    /// Every tenant, the newest first; the platform's own is none of its customers and not here.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`] when the database is.
     pub async fn tenants(&self, page: PageRequest) -> Result<Page<Tenant>, StoreError> {
         const LIST: &str = "-- tenants_list
             select id, external_id, name, created_at from tenants
-            where deleted_at is null and (created_at, id) < ($1, $2)
+            where deleted_at is null and (created_at, id) < ($1, $2) and id <> $4
             order by created_at desc, id desc limit $3";
         self.bounded(async {
             let client = self.client().await?;
             let after = page.below();
-            let found = rows(&client, LIST, &[&after.at, &after.id, &page.limit()]).await?;
+            let platform = TenantId::PLATFORM.uuid();
+            let found = rows(
+                &client,
+                LIST,
+                &[&after.at, &after.id, &page.limit(), &platform],
+            )
+            .await?;
             let found: Result<_, _> = found.iter().map(tenant).collect();
             Ok(Page::new(found?, page, |one| Cursor {
                 at: one.created_at,
@@ -112,7 +118,7 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError::NotFound`] when there is none, or no longer; [`StoreError::Conflict`] when
-    /// another living tenant has this external id.
+    /// another living tenant has this external id, and for [`TenantId::PLATFORM`].
     pub async fn update_tenant(
         &self,
         tenant_id: TenantId,
@@ -122,6 +128,7 @@ impl Store {
             update tenants set external_id = $2, name = $3
             where id = $1 and deleted_at is null
             returning id, external_id, name, created_at";
+        keep_platform(tenant_id)?;
         self.bounded(async {
             let client = self.client().await?;
             let params: [&(dyn tokio_postgres::types::ToSql + Sync); 3] =
@@ -135,7 +142,8 @@ impl Store {
     /// Deletes a tenant with its endpoints, and revokes its keys.
     ///
     /// # Errors
-    /// [`StoreError::NotFound`] when there is none, or no longer.
+    /// [`StoreError::NotFound`] when there is none, or no longer; [`StoreError::Conflict`] for
+    /// [`TenantId::PLATFORM`].
     pub async fn delete_tenant(&self, tenant_id: TenantId) -> Result<(), StoreError> {
         const DELETE: &str = "-- tenant_delete
             update tenants set deleted_at = now() where id = $1 and deleted_at is null";
@@ -144,6 +152,7 @@ impl Store {
             where tenant_id = $1 and deleted_at is null";
         const KEYS: &str = "-- tenant_revoke_keys
             update api_keys set revoked_at = now() where tenant_id = $1 and revoked_at is null";
+        keep_platform(tenant_id)?;
         self.bounded(async {
             let mut client = self.client().await?;
             let transaction = client.transaction().await?;
@@ -157,6 +166,14 @@ impl Store {
         })
         .await
     }
+}
+
+/// The platform's own tenant stays as the schema made it.
+fn keep_platform(tenant: TenantId) -> Result<(), StoreError> {
+    if tenant == TenantId::PLATFORM {
+        return Err(StoreError::Conflict);
+    }
+    Ok(())
 }
 
 fn tenant(row: &Row) -> Result<Tenant, StoreError> {

@@ -108,6 +108,10 @@ pub(crate) async fn create(
         .map(str::parse::<TenantId>)
         .transpose();
     let tenant = tenant.map_err(|error| problem::invalid("#/tenant", error))?;
+    if tenant == Some(TenantId::PLATFORM) {
+        let detail = "the platform's own tenant is for keys of the whole platform";
+        return Err(problem::invalid("#/tenant", detail));
+    }
     let reach = tenant.map_or(Reach::Platform, Reach::Tenant);
     let new = NewApiKey {
         name: new.name,

@@ -8,7 +8,7 @@ use domain::event_type::EventType;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use service::problem::Problem;
-use store::event_types::CatalogueEntry;
+use store::event_types::{Audience, CatalogueEntry};
 use utoipa::ToSchema;
 
 use super::text;
@@ -16,6 +16,7 @@ use crate::access::{Manage, Platform, Read};
 use crate::api::Api;
 use crate::body::Body;
 use crate::problem;
+use crate::query::Query;
 
 /// An event type.
 #[derive(Serialize, ToSchema)]
@@ -26,6 +27,8 @@ pub(crate) struct Entry {
     /// A payload, as text.
     example: String,
     archived: bool,
+    /// `tenants`, or `platform` for the types of operational events.
+    audience: &'static str,
 }
 
 impl From<CatalogueEntry> for Entry {
@@ -35,6 +38,7 @@ impl From<CatalogueEntry> for Entry {
             description: entry.description,
             example: entry.example,
             archived: entry.archived_at.is_some(),
+            audience: entry.audience.as_str(),
         }
     }
 }
@@ -55,6 +59,12 @@ pub(crate) struct ToPut {
     example: Box<RawValue>,
 }
 
+/// Which part of the catalogue is asked for.
+#[derive(Deserialize)]
+pub(crate) struct Offered {
+    audience: Option<String>,
+}
+
 /// The name in the path as it is written there; bytes that are no text name nothing.
 pub(crate) struct Written(String);
 
@@ -73,15 +83,23 @@ fn name(text: &str) -> Result<EventType, Problem> {
 }
 
 /// List event types
+///
+/// Those that the platform's tenants can select, or with `audience=platform` those of operational
+/// events, for endpoints of the platform itself.
 #[utoipa::path(get, path = "/v1/event-types", tag = "event types",
-    responses((status = 200, body = Catalogue)))]
+    params(("audience" = Option<String>, Query, description = "`tenants` (the default) or `platform`")),
+    responses((status = 200, body = Catalogue), (status = 400)))]
 pub(crate) async fn list(
     _: Platform<Read>,
     State(api): State<Api>,
+    Query(Offered { audience }): Query<Offered>,
 ) -> Result<Json<Catalogue>, Problem> {
+    let audience = audience.map_or(Some(Audience::Tenants), |name| Audience::from_name(&name));
+    let audience = audience
+        .ok_or_else(|| problem::bad_parameter("audience", "one of tenants and platform"))?;
     let found = api
         .store
-        .event_types()
+        .event_types(audience)
         .await
         .map_err(|error| problem::of_store(&error))?;
     Ok(Json(Catalogue {
@@ -106,7 +124,7 @@ pub(crate) async fn get(
 /// Create or change an event type
 #[utoipa::path(put, path = "/v1/event-types/{name}", tag = "event types",
     params(("name" = String, Path)), request_body = ToPut,
-    responses((status = 200, body = Entry), (status = 422)))]
+    responses((status = 200, body = Entry), (status = 409, description = "it is the type of an operational event"), (status = 422)))]
 pub(crate) async fn put(
     _: Platform<Manage>,
     State(api): State<Api>,

@@ -3,6 +3,7 @@
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
+use domain::id::TenantId;
 use domain::limits;
 use serde::{Deserialize, Serialize};
 use service::problem::Problem;
@@ -50,6 +51,8 @@ pub(crate) struct ToCreate {
 }
 
 /// List tenants, the newest first
+///
+/// The platform's own tenant, `posthaste:platform`, is not among them.
 #[utoipa::path(get, path = "/v1/tenants", tag = "tenants",
     params(("limit" = Option<u16>, Query), ("cursor" = Option<String>, Query)),
     responses((status = 200, body = Listed<Tenant>)))]
@@ -79,11 +82,13 @@ pub(crate) async fn create(
             && external_id
                 .bytes()
                 .all(|b| b.is_ascii_alphanumeric() || b"_-.:@".contains(&b))
-            && !external_id.starts_with("ten_");
+            && !external_id.starts_with("ten_")
+            && !external_id.starts_with(TenantId::RESERVED_PREFIX);
         if !is_good {
             let detail = format!(
-                "1 to {} letters, digits and _ - . : @, not beginning with ten_",
-                limits::EXTERNAL_ID_BYTES
+                "1 to {} letters, digits and _ - . : @, not beginning with ten_ or {}",
+                limits::EXTERNAL_ID_BYTES,
+                TenantId::RESERVED_PREFIX
             );
             return Err(problem::invalid("#/external_id", detail));
         }
@@ -122,15 +127,20 @@ pub(crate) async fn get(
 
 /// Delete a tenant
 ///
-/// Its keys stop working and its endpoints get nothing more.
+/// Its keys stop working and its endpoints get nothing more. The platform's own tenant stays.
 #[utoipa::path(delete, path = "/v1/tenants/{tenant}", tag = "tenants",
     params(("tenant" = String, Path, description = "its id or external id")),
-    responses((status = 204), (status = 404)))]
+    responses((status = 204), (status = 404), (status = 409, description = "it is the platform's own")))]
 pub(crate) async fn delete(
     _: Platform<Manage>,
     at: InTenant<Manage>,
     State(api): State<Api>,
 ) -> Result<StatusCode, Problem> {
+    if at.tenant == TenantId::PLATFORM {
+        let detail = "the platform's own tenant stays: delete its endpoints";
+        let status = StatusCode::CONFLICT;
+        return Err(Problem::new(status, "conflict", "Conflict", detail));
+    }
     api.store
         .delete_tenant(at.tenant)
         .await

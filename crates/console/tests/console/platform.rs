@@ -2,7 +2,7 @@
 
 use axum::http::Method;
 use bytes::Bytes;
-use domain::id::DeadLetterId;
+use domain::id::{DeadLetterId, TenantId};
 use serde_json::{Value, json};
 use store::dead_letters::{DeadLetterKind, NewDeadLetter};
 use testkit::{Fetched, eventually};
@@ -55,11 +55,75 @@ async fn names_of_tenants_are_judged() {
             "#/external_id",
         ),
         (json!({"name": "x", "external_id": "é"}), "#/external_id"),
+        (
+            json!({"name": "x", "external_id": "posthaste:mine"}),
+            "#/external_id",
+        ),
     ];
     for (body, pointer) in refused {
         let answer = world.post(&world.platform, "/v1/tenants", body).await;
         assert_eq!(problem(&answer, 422)["errors"][0]["pointer"], pointer);
     }
+    world.stop().await;
+}
+
+/// Operational events go to endpoints of a tenant that is nobody's customer.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_platforms_own_tenant_is_for_platform_keys_alone() {
+    let world = World::start().await;
+    let own = "/v1/tenants/posthaste:platform";
+    let listed = world.get(&world.platform, "/v1/tenants").await.json();
+    assert_eq!(listed["data"].as_array().unwrap().len(), 2, "{listed}");
+    assert_eq!(world.get(&world.platform, own).await.status, 200);
+    let list = format!("{own}/endpoints");
+    let body = json!({
+        "url": "https://ops.example.com/",
+        "event_types": ["endpoint.*", "delivery.exhausted"],
+    });
+    let made = world.post(&world.platform, &list, body.clone()).await;
+    assert_eq!(made.status, 201, "{made:?}");
+    problem(&world.post(&world.acme.key, &list, body).await, 404);
+    for path in [own, &list] {
+        problem(&world.get(&world.acme.key, path).await, 404);
+    }
+    problem(&world.delete(&world.platform, own).await, 409);
+    assert_eq!(world.get(&world.platform, &list).await.status, 200);
+    let key = json!({
+        "name": "x",
+        "scopes": ["read"],
+        "tenant": TenantId::PLATFORM.to_string(),
+    });
+    let refused = world.post(&world.platform, "/v1/api-keys", key).await;
+    assert_eq!(problem(&refused, 422)["errors"][0]["pointer"], "#/tenant");
+    world.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn types_of_operational_events_are_apart_and_stay() {
+    let world = World::start().await;
+    let names = async |query: &str| {
+        let path = format!("/v1/event-types{query}");
+        let listed = world.get(&world.platform, &path).await.json();
+        let entries = listed["data"].as_array().unwrap().clone();
+        let name = |entry: &Value| text(entry, "name").to_owned();
+        entries.iter().map(name).collect::<Vec<_>>()
+    };
+    let told = names("?audience=platform").await;
+    assert!(told.contains(&"endpoint.disabled".to_owned()), "{told:?}");
+    for list in ["", "?audience=tenants"] {
+        let offered = names(list).await;
+        assert!(offered.contains(&"shipment.created".to_owned()));
+        assert!(told.iter().all(|name| !offered.contains(name)));
+    }
+    let path = "/v1/event-types/endpoint.disabled";
+    let entry = world.get(&world.platform, path).await.json();
+    assert_eq!(entry["audience"], "platform");
+    let body = json!({"description": "Mine.", "example": 1});
+    problem(&put(&world, path, &body).await, 409);
+    problem(&world.delete(&world.platform, path).await, 404);
+    assert_eq!(world.get(&world.platform, path).await.json(), entry);
+    let wrong = "/v1/event-types?audience=all";
+    problem(&world.get(&world.platform, wrong).await, 400);
     world.stop().await;
 }
 

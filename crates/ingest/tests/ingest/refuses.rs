@@ -1,6 +1,7 @@
 //! What is refused over HTTP, and which member is said to be at fault.
 
 use axum::http::StatusCode;
+use domain::id::TenantId;
 use serde_json::Value;
 use testkit::Fetched;
 
@@ -137,5 +138,20 @@ async fn only_plain_json_is_read() {
     }
     let lost = rig.post("/v1/event", &[], event("1")).await;
     assert_eq!(lost.status, StatusCode::NOT_FOUND);
+    rig.stop().await;
+}
+
+/// What Posthaste tells the platform is its own word: nobody else publishes as it.
+#[tokio::test(flavor = "multi_thread")]
+async fn nobody_publishes_operational_events() {
+    let rig = Rig::start().await;
+    for named in [
+        TenantId::PLATFORM.to_string(),
+        TenantId::PLATFORM_EXTERNAL_ID.to_owned(),
+    ] {
+        let body = format!(r#"{{"tenant":"{named}","event":"endpoint.disabled","data":1}}"#);
+        let answer = rig.publish(body.clone()).await;
+        assert_refused(&answer, 404, Some("#/tenant"), &body);
+    }
     rig.stop().await;
 }

@@ -6,6 +6,7 @@
 )]
 
 mod dead;
+mod herald;
 mod results;
 mod upkeep;
 

@@ -73,6 +73,7 @@ impl Rig {
         let parts = recorder::Parts {
             broker: self.broker.clone(),
             store: connect(&self.postgres.url(&self.stack.postgres_url())),
+            shards: Shards::ONE,
         };
         let config = recorder::Config::default();
         let role = recorder::run(config, parts, self.life.clone(), self.health.clone());

@@ -12,6 +12,7 @@ mod endpoints;
 mod events;
 mod held;
 mod management;
+mod operational;
 mod outage;
 mod partitions;
 mod reports;

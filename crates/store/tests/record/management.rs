@@ -1,5 +1,7 @@
 use domain::id::{ApiKeyId, TenantId};
+use domain::operational::Operational;
 use store::api_keys::{NewApiKey, Reach, Scope};
+use store::event_types::Audience;
 use store::tenants::NewTenant;
 use store::{PageRequest, StoreError};
 use uuid::Uuid;
@@ -142,7 +144,7 @@ async fn api_keys_are_shown_once_and_revoked() {
 #[tokio::test]
 async fn the_catalogue_is_seeded_and_kept() {
     let db = Db::new().await;
-    let seeded = db.store.event_types().await.unwrap();
+    let seeded = db.store.event_types(Audience::Tenants).await.unwrap();
     let names: Vec<_> = seeded.iter().map(|one| one.name.as_str()).collect();
     let expected = [
         "shipment.created",
@@ -154,6 +156,16 @@ async fn the_catalogue_is_seeded_and_kept() {
     for one in &seeded {
         serde_json::from_str::<serde_json::Value>(&one.example).unwrap();
     }
+    let told = db.store.event_types(Audience::Platform).await.unwrap();
+    let told: Vec<_> = told.iter().map(|one| one.name.clone()).collect();
+    let mut kinds = Operational::ALL.map(Operational::event_type).to_vec();
+    kinds.sort_unstable();
+    assert_eq!(told, kinds);
+    let error = db.store.put_event_type(&told[0], "Mine.", "1").await;
+    assert!(matches!(error, Err(StoreError::Conflict)));
+    let error = db.store.archive_event_type(&told[0]).await;
+    assert!(matches!(error, Err(StoreError::NotFound)));
+
     let name = "order.paid".parse().unwrap();
     let error = db.store.event_type(&name).await.unwrap_err();
     assert!(matches!(error, StoreError::NotFound));
@@ -181,4 +193,25 @@ async fn the_catalogue_is_seeded_and_kept() {
         .await
         .unwrap_err();
     assert!(matches!(error, StoreError::NotFound));
+}
+
+#[tokio::test]
+async fn the_platforms_own_tenant_stays_and_is_no_customer() {
+    let db = Db::new().await;
+    let store = &db.store;
+    let own = store.tenant(TenantId::PLATFORM).await.unwrap();
+    let name = TenantId::PLATFORM_EXTERNAL_ID;
+    assert_eq!(own.external_id.as_deref(), Some(name));
+    assert!(name.starts_with(TenantId::RESERVED_PREFIX));
+    assert_eq!(store.tenant_by_external_id(name).await.unwrap(), own);
+    assert_eq!(store.tenants(PageRequest::FIRST).await.unwrap().rows, []);
+    let renamed = NewTenant {
+        external_id: None,
+        name: "Mine".into(),
+    };
+    let error = store.update_tenant(TenantId::PLATFORM, &renamed).await;
+    assert!(matches!(error, Err(StoreError::Conflict)));
+    let error = store.delete_tenant(TenantId::PLATFORM).await;
+    assert!(matches!(error, Err(StoreError::Conflict)));
+    assert_eq!(store.tenant(TenantId::PLATFORM).await.unwrap(), own);
 }
