@@ -28,4 +28,5 @@ pub mod retry;
 pub mod retry_after;
 pub mod tier;
 
+pub mod fairness;
 pub mod shard;
