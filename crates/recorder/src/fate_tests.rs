@@ -64,6 +64,7 @@ fn each_event_of_a_batch_is_tried_alone() {
 #[rstest]
 #[case(queue::dispatch_fresh(shard()))]
 #[case(queue::dispatch_retry(shard()))]
+#[case(queue::dispatch_bulk(shard()))]
 fn each_delivery_of_an_item_is_tried_alone(#[case] from: String) {
     let batch = vec![samples::dispatch(&[1, 2, 3]), samples::dispatch(&[4])];
     let alone = quarantined(&too_often(MessageType::Dispatch, batch, &from));

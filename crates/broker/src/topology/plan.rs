@@ -21,16 +21,25 @@ pub(super) fn topology(shards: Shards) -> Topology {
     for shard in shards.all() {
         plan.queue(queue::fanout(shard), worked_on());
         plan.route(queue::fanout(shard), &Route::events(shard));
+        plan.queue(queue::fanout_bulk(shard), worked_on());
+        plan.route(queue::fanout_bulk(shard), &Route::events_bulk(shard));
         plan.queue(queue::dispatch_fresh(shard), worked_on());
         plan.route(queue::dispatch_fresh(shard), &Route::dispatch_now(shard));
 
         let retry = queue::dispatch_retry(shard);
         plan.queue(retry.clone(), worked_on());
         plan.route(retry.clone(), &Route::dispatch_slow(shard));
+        let bulk = queue::dispatch_bulk(shard);
+        plan.queue(bulk.clone(), worked_on());
+        plan.route(bulk.clone(), &Route::dispatch_bulk(shard));
         for tier in Tier::all() {
-            // What a tier lets go keeps its routing key and so finds its shard.
-            let key = Route::retry(tier, shard).key().to_owned();
-            plan.bind(retry.clone(), exchange::DISPATCH, key);
+            // What a tier lets go keeps its routing key and so finds its shard and lane.
+            for (queue, parked) in [
+                (&retry, Route::retry(tier, shard)),
+                (&bulk, Route::retry_bulk(tier, shard)),
+            ] {
+                plan.bind(queue.clone(), exchange::DISPATCH, parked.key().to_owned());
+            }
         }
     }
 

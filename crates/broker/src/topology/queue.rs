@@ -40,7 +40,10 @@ impl Lane {
             Some(Self::Results)
         } else if queue.starts_with(FANOUT) {
             Some(Self::Events)
-        } else if queue.starts_with(FRESH) || queue.starts_with(RETRYING) {
+        } else if [FRESH, RETRYING, BULK]
+            .iter()
+            .any(|lane| queue.starts_with(lane))
+        {
             Some(Self::Dispatch)
         } else {
             None
@@ -51,6 +54,7 @@ impl Lane {
 const FANOUT: &str = "posthaste.fanout.";
 const FRESH: &str = "posthaste.dispatch.fresh.";
 const RETRYING: &str = "posthaste.dispatch.retry.";
+const BULK: &str = "posthaste.dispatch.bulk.";
 
 /// What platforms publish.
 #[must_use]
@@ -64,6 +68,12 @@ pub fn fanout(shard: Shard) -> String {
     format!("{FANOUT}{shard}")
 }
 
+/// Accepted events of a shard, of tenants above their share.
+#[must_use]
+pub fn fanout_bulk(shard: Shard) -> String {
+    format!("{FANOUT}bulk.{shard}")
+}
+
 /// A shard's deliveries that have not been tried.
 #[must_use]
 pub fn dispatch_fresh(shard: Shard) -> String {
@@ -74,6 +84,12 @@ pub fn dispatch_fresh(shard: Shard) -> String {
 #[must_use]
 pub fn dispatch_retry(shard: Shard) -> String {
     format!("{RETRYING}{shard}")
+}
+
+/// A shard's deliveries of what is above its tenant's share, tried or not.
+#[must_use]
+pub fn dispatch_bulk(shard: Shard) -> String {
+    format!("{BULK}{shard}")
 }
 
 /// Deliveries that wait for this tier's delay.

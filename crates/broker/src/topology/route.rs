@@ -37,6 +37,12 @@ impl Route {
         Self::new(exchange::EVENTS, shard.to_string())
     }
 
+    /// To fan-out, on the bulk lane.
+    #[must_use]
+    pub fn events_bulk(shard: Shard) -> Self {
+        Self::new(exchange::EVENTS, format!("bulk.{shard}"))
+    }
+
     /// To the dispatchers, untried.
     #[must_use]
     pub fn dispatch_now(shard: Shard) -> Self {
@@ -53,6 +59,19 @@ impl Route {
     #[must_use]
     pub fn retry(tier: Tier, shard: Shard) -> Self {
         Self::new(exchange::RETRY, format!("{}.{shard}", tier.name()))
+    }
+
+    /// To the dispatchers, on the bulk lane.
+    #[must_use]
+    pub fn dispatch_bulk(shard: Shard) -> Self {
+        Self::new(exchange::DISPATCH, format!("bulk.{shard}"))
+    }
+
+    /// To wait for the tier's delay, and then to the dispatchers on the bulk lane.
+    #[must_use]
+    pub fn retry_bulk(tier: Tier, shard: Shard) -> Self {
+        // One word, so that the tier's own binding takes it.
+        Self::new(exchange::RETRY, format!("{}.bulk-{shard}", tier.name()))
     }
 
     /// To the recorder.

@@ -102,10 +102,13 @@ proptest! {
         }
         for shard in shards {
             expected.push((Route::events(shard), queue::fanout(shard)));
+            expected.push((Route::events_bulk(shard), queue::fanout_bulk(shard)));
             expected.push((Route::dispatch_now(shard), queue::dispatch_fresh(shard)));
+            expected.push((Route::dispatch_bulk(shard), queue::dispatch_bulk(shard)));
             expected.push((Route::dispatch_slow(shard), queue::dispatch_retry(shard)));
             for tier in Tier::all() {
                 expected.push((Route::retry(tier, shard), queue::retry(tier)));
+                expected.push((Route::retry_bulk(tier, shard), queue::retry(tier)));
             }
         }
         for (route, queue) in expected {
@@ -113,7 +116,8 @@ proptest! {
         }
     }
 
-    /// What a tier lets go keeps its routing key and comes to its own shard's retry lane.
+    /// What a tier lets go keeps its routing key and comes to its own shard, on the lane that it
+    /// was parked from.
     #[test]
     fn every_tier_leads_back((topology, shards) in any_topology()) {
         for tier in Tier::all() {
@@ -124,6 +128,8 @@ proptest! {
             for shard in &shards {
                 let key = Route::retry(tier, *shard).key().to_owned();
                 prop_assert_eq!(routed(&topology, then, &key), [queue::dispatch_retry(*shard)]);
+                let key = Route::retry_bulk(tier, *shard).key().to_owned();
+                prop_assert_eq!(routed(&topology, then, &key), [queue::dispatch_bulk(*shard)]);
             }
         }
     }
@@ -157,8 +163,10 @@ fn what_a_role_works_on_ends_in_the_dead_letters() {
     let limits = [
         (queue::inbox(), 20),
         (queue::fanout(shard), 20),
+        (queue::fanout_bulk(shard), 20),
         (queue::dispatch_fresh(shard), 20),
         (queue::dispatch_retry(shard), 20),
+        (queue::dispatch_bulk(shard), 20),
         (queue::results(), 20),
         (queue::quarantine(Lane::Dispatch), 10),
     ];
@@ -198,8 +206,10 @@ fn a_queue_knows_whose_work_it_holds() {
     let lanes = [
         (queue::inbox(), Some(Lane::Inbox)),
         (queue::fanout(shard), Some(Lane::Events)),
+        (queue::fanout_bulk(shard), Some(Lane::Events)),
         (queue::dispatch_fresh(shard), Some(Lane::Dispatch)),
         (queue::dispatch_retry(shard), Some(Lane::Dispatch)),
+        (queue::dispatch_bulk(shard), Some(Lane::Dispatch)),
         (queue::results(), Some(Lane::Results)),
         (queue::dead(), None),
         (queue::quarantine(Lane::Events), None),
