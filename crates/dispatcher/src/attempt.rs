@@ -17,7 +17,7 @@ use tracing::{Instrument, Span};
 
 use crate::admission::Admitted;
 use crate::directory::Target;
-use crate::dispatcher::{Dispatcher, End, Item, Keeping};
+use crate::dispatcher::{Dispatcher, End, Item, Keeping, since_accepted};
 use crate::egress::Attempted;
 use crate::lane::Lane;
 use crate::metrics::PutOff;
@@ -54,7 +54,7 @@ impl Dispatcher {
             let deadline = target.endpoint.timeout;
             let hand_over = async || {
                 seat.takes_long();
-                self.hand_over(dispatch, deadline, keeping).await
+                self.hand_over(item, dispatch, deadline, keeping).await
             };
             patiently(item.lane, sending, hand_over).await?
         };
@@ -68,8 +68,7 @@ impl Dispatcher {
         self.metrics
             .ended(outcome, attempted.observed, attempted.duration);
         if outcome == Outcome::Delivered {
-            let arrival = OffsetDateTime::now_utc() - dispatch.content.accepted_at;
-            self.metrics.arrived(arrival.try_into().unwrap_or_default());
+            self.metrics.arrived(since_accepted(dispatch), item.lane);
         }
         telemetry::attempt_finished(&span, dispatch, &attempted, outcome, settled);
         let report = attempt_report(due, started_at, attempted);
@@ -98,11 +97,12 @@ impl Dispatcher {
 
     async fn hand_over(
         &self,
+        item: &Item,
         dispatch: &Dispatch,
         deadline: Duration,
         keeping: Keeping<'_>,
     ) -> Result<(), Cancelled> {
-        self.outbox.copy(dispatch, deadline).await?;
+        self.outbox.copy(dispatch, item.lane, deadline).await?;
         self.metrics.put_off(PutOff::HandedOver);
         keeping.flight.copied();
         if let Some(ticket) = keeping.ticket.take() {

@@ -81,6 +81,25 @@ pub struct Config {
     )]
     pub retry_prefetch: u16,
 
+    /// Messages of the bulk lane that are taken from a queue ahead.
+    #[arg(
+        long = "dispatcher-bulk-prefetch",
+        env = "POSTHASTE_DISPATCHER_BULK_PREFETCH",
+        default_value_t = 32,
+        value_parser = clap::value_parser!(u16).range(1..=2_000)
+    )]
+    pub bulk_prefetch: u16,
+
+    /// How much of the workers' time goes into bulk deliveries while others are made, in
+    /// hundredths.
+    #[arg(
+        long = "dispatcher-bulk-share",
+        env = "POSTHASTE_DISPATCHER_BULK_SHARE",
+        default_value_t = 5,
+        value_parser = clap::value_parser!(u8).range(1..=100)
+    )]
+    pub bulk_share: u8,
+
     /// Attempts made at once, over all endpoints.
     #[arg(
         long = "dispatcher-in-flight",

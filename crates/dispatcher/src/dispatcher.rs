@@ -2,12 +2,15 @@
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
+use std::time::Duration;
 
 use broker::{Cancelled, Delivered};
+use domain::attempt::AttemptNumber;
 use domain::dispatch::Dispatch;
 use domain::tier::{Step, Wait};
 use futures::FutureExt;
 use store::Store;
+use time::OffsetDateTime;
 
 use crate::compose::Bodies;
 use crate::directory::Directory;
@@ -17,6 +20,7 @@ use crate::lane::Lane;
 use crate::memory::{Entered, Flight, Memory, Seen};
 use crate::metrics::Metrics;
 use crate::outbox::{Outbox, Poison};
+use crate::pace::Pace;
 use crate::payloads::Payloads;
 use crate::refusal::Answer;
 use crate::reports::Reports;
@@ -32,6 +36,7 @@ pub(crate) struct Dispatcher {
     pub(crate) memory: Arc<Memory>,
     pub(crate) gates: Arc<Gates>,
     pub(crate) room: Room,
+    pub(crate) pace: Pace,
     pub(crate) requests: Requests,
     pub(crate) egress: Egress,
     pub(crate) outbox: Outbox,
@@ -70,6 +75,10 @@ impl Dispatcher {
     /// ticket.
     pub(crate) async fn deliver(&self, item: Item, ticket: Ticket) {
         let _in_hand = self.metrics.take();
+        if item.dispatch.due.attempt == AttemptNumber::FIRST {
+            self.metrics
+                .waited(since_accepted(&item.dispatch), item.lane);
+        }
         let Dispatch { due, custody, .. } = item.dispatch;
         loop {
             match self.memory.enter(due) {
@@ -115,7 +124,7 @@ impl Dispatcher {
                 Step::Go => {}
                 Step::Linger(rest) => tokio::time::sleep(rest).await,
                 Step::Park(tier, rest) => {
-                    self.outbox.park(&dispatch, tier, rest).await?;
+                    self.outbox.park(&dispatch, item.lane, tier, rest).await?;
                     return Ok(End::Elsewhere);
                 }
             }
@@ -151,4 +160,10 @@ impl Dispatcher {
             .poison(&item.message, body, poison, detail)
             .await
     }
+}
+
+/// How long ago the delivery's event was accepted; zero where the clocks disagree.
+pub(crate) fn since_accepted(dispatch: &Dispatch) -> Duration {
+    let since = OffsetDateTime::now_utc() - dispatch.content.accepted_at;
+    since.try_into().unwrap_or_default()
 }

@@ -25,9 +25,24 @@ pub(crate) enum Lane {
     Fresh,
     /// What has waited, and what had no room on the fresh lane; each alone in its message.
     Retry,
+    /// What is above its tenant's share, whether it was tried or not. It stays on this lane, so
+    /// that it is never among the retries of others.
+    Bulk,
     /// What was in a message that the broker gave up on. One at a time, so that what brings the
     /// process down takes nothing else with it.
     Quarantine,
+}
+
+impl Lane {
+    /// The name in metrics.
+    pub(crate) const fn as_str(self) -> &'static str {
+        match self {
+            Self::Fresh => "fresh",
+            Self::Retry => "retry",
+            Self::Bulk => "bulk",
+            Self::Quarantine => "quarantine",
+        }
+    }
 }
 
 /// How often readiness is looked at.
@@ -98,6 +113,9 @@ impl Crew {
             }
         };
         for (part, ticket) in parts.into_iter().zip(tickets) {
+            if let Part::Delivery(dispatch, _) = &part {
+                self.dispatcher.pace.begin(lane, dispatch).await;
+            }
             let work = self.work_on(lane, part, Arc::clone(&message), ticket);
             tasks.spawn(self.tasks.track_future(work));
         }
@@ -123,7 +141,15 @@ impl Crew {
                         message,
                         lane,
                     };
-                    dispatcher.deliver(item, ticket).await;
+                    match lane {
+                        Lane::Bulk => {
+                            let delivered = Box::pin(dispatcher.deliver(item, ticket));
+                            dispatcher.pace.metered(delivered).await;
+                        }
+                        Lane::Fresh | Lane::Retry | Lane::Quarantine => {
+                            dispatcher.deliver(item, ticket).await;
+                        }
+                    }
                 }
                 Part::Unreadable(bytes, error) => {
                     let body = batch::join(vec![bytes]);

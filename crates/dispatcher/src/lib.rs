@@ -11,6 +11,7 @@
 mod config;
 
 mod lane;
+mod pace;
 mod ticket;
 
 mod dispatcher;

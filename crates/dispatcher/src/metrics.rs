@@ -6,11 +6,14 @@ use domain::outcome::{Observed, Outcome};
 use opentelemetry::metrics::{Counter, Histogram, UpDownCounter};
 use opentelemetry::{KeyValue, global};
 
+use crate::lane::Lane;
+
 /// The instruments of one dispatcher.
 pub(crate) struct Metrics {
     attempts: Counter<u64>,
     duration: Histogram<f64>,
     arrival: Histogram<f64>,
+    wait: Histogram<f64>,
     in_flight: UpDownCounter<i64>,
     put_off: Counter<u64>,
     in_hand: UpDownCounter<i64>,
@@ -55,7 +58,16 @@ impl Metrics {
             arrival: meter
                 .f64_histogram("posthaste.accept_to_arrival")
                 .with_unit("s")
-                .with_description("From an event's acceptance to its success at an endpoint.")
+                .with_description(
+                    "From an event's acceptance to its success at an endpoint, by lane.",
+                )
+                .build(),
+            wait: meter
+                .f64_histogram("posthaste.accept_to_dispatch")
+                .with_unit("s")
+                .with_description(
+                    "From an event's acceptance to a dispatcher's taking its delivery, by lane.",
+                )
                 .build(),
             in_flight: meter
                 .i64_up_down_counter("posthaste.attempts.in_flight")
@@ -92,9 +104,16 @@ impl Metrics {
         self.duration.record(took.as_secs_f64(), &labels);
     }
 
-    /// A delivery arrived so long after its event was accepted.
-    pub(crate) fn arrived(&self, after: Duration) {
-        self.arrival.record(after.as_secs_f64(), &[]);
+    /// A delivery of this lane arrived so long after its event was accepted.
+    pub(crate) fn arrived(&self, after: Duration, lane: Lane) {
+        let lane = KeyValue::new("lane", lane.as_str());
+        self.arrival.record(after.as_secs_f64(), &[lane]);
+    }
+
+    /// A delivery that has not been tried was taken so long after its event was accepted.
+    pub(crate) fn waited(&self, after: Duration, lane: Lane) {
+        let lane = KeyValue::new("lane", lane.as_str());
+        self.wait.record(after.as_secs_f64(), &[lane]);
     }
 
     pub(crate) fn put_off(&self, why: PutOff) {

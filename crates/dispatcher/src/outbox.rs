@@ -13,6 +13,8 @@ use domain::tier::{Step, Tier, Wait};
 use tokio_util::sync::CancellationToken;
 use wire::{CONTENT_TYPE, DecodeError, MessageType, dispatch};
 
+use crate::lane::Lane;
+
 /// Publishes single deliveries.
 pub(crate) struct Outbox {
     publisher: Publisher,
@@ -69,13 +71,14 @@ impl Outbox {
         self.publisher.is_connected()
     }
 
-    /// Puts the delivery into this tier; when it comes back, `rest` is left of its wait.
+    /// Puts a delivery of this lane into this tier; when it comes back, `rest` is left of its wait.
     ///
     /// # Errors
     /// As all here: when the grace is over before the broker has confirmed.
     pub(crate) async fn park(
         &self,
         dispatch: &Dispatch,
+        lane: Lane,
         tier: Tier,
         rest: Wait,
     ) -> Result<(), Cancelled> {
@@ -83,22 +86,31 @@ impl Outbox {
             wait: rest,
             ..dispatch.clone()
         };
-        let route = Route::retry(tier, self.shard(dispatch));
+        let shard = self.shard(dispatch);
+        let route = match lane {
+            Lane::Fresh | Lane::Retry | Lane::Quarantine => Route::retry(tier, shard),
+            Lane::Bulk => Route::retry_bulk(tier, shard),
+        };
         self.publish(route, &parked, Headers::new()).await
     }
 
-    /// Puts the delivery where its wait says: into a tier, or back to the dispatchers when the
-    /// wait is shorter than any tier.
-    pub(crate) async fn wait(&self, dispatch: &Dispatch) -> Result<(), Cancelled> {
+    /// Puts a delivery of this lane where its wait says: into a tier, or back to the dispatchers
+    /// when the wait is shorter than any tier.
+    pub(crate) async fn wait(&self, dispatch: &Dispatch, lane: Lane) -> Result<(), Cancelled> {
         match dispatch.wait.step() {
-            Step::Park(tier, rest) => self.park(dispatch, tier, rest).await,
-            Step::Go | Step::Linger(_) => self.slow(dispatch).await,
+            Step::Park(tier, rest) => self.park(dispatch, lane, tier, rest).await,
+            Step::Go | Step::Linger(_) => self.slow(dispatch, lane).await,
         }
     }
 
-    /// Puts the delivery into the slow lane.
-    pub(crate) async fn slow(&self, dispatch: &Dispatch) -> Result<(), Cancelled> {
-        let route = Route::dispatch_slow(self.shard(dispatch));
+    /// Puts the delivery into the slow lane; one of the bulk lane, where nobody is in a hurry,
+    /// stays there.
+    pub(crate) async fn slow(&self, dispatch: &Dispatch, lane: Lane) -> Result<(), Cancelled> {
+        let shard = self.shard(dispatch);
+        let route = match lane {
+            Lane::Fresh | Lane::Retry | Lane::Quarantine => Route::dispatch_slow(shard),
+            Lane::Bulk => Route::dispatch_bulk(shard),
+        };
         self.publish(route, dispatch, Headers::new()).await
     }
 
@@ -107,13 +119,15 @@ impl Outbox {
     pub(crate) async fn copy(
         &self,
         dispatch: &Dispatch,
+        lane: Lane,
         deadline: Duration,
     ) -> Result<(), Cancelled> {
         let copy = Dispatch {
             custody: Custody::HandedOver,
             ..dispatch.clone()
         };
-        self.park(&copy, copy_tier(deadline), Wait::NONE).await
+        let tier = copy_tier(deadline);
+        self.park(&copy, lane, tier, Wait::NONE).await
     }
 
     /// Moves a delivery that was given up to the dead letters.

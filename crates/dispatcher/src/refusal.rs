@@ -41,11 +41,11 @@ impl Dispatcher {
         match refusal {
             Refusal::Settled => Ok(Answer::End(End::Settled)),
             Refusal::Held => {
-                self.report_held(dispatch).await?;
+                self.report_held(dispatch, item.lane).await?;
                 Ok(Answer::End(End::Elsewhere))
             }
             Refusal::Deleted => {
-                self.report_cancelled(dispatch).await?;
+                self.report_cancelled(dispatch, item.lane).await?;
                 Ok(Answer::End(End::Settled))
             }
             Refusal::PayloadMissing => {
@@ -59,7 +59,7 @@ impl Dispatcher {
             Refusal::Paused(wait) => {
                 self.metrics.put_off(PutOff::Paused);
                 if wait >= WORTH_REPORTING {
-                    self.report_put_off(dispatch, wait).await?;
+                    self.report_put_off(dispatch, item.lane, wait).await?;
                 }
                 Ok(Answer::Wait(put_off(wait)))
             }
@@ -67,10 +67,10 @@ impl Dispatcher {
                 self.metrics.put_off(PutOff::Crowded);
                 match item.lane {
                     Lane::Fresh => {
-                        self.outbox.slow(dispatch).await?;
+                        self.outbox.slow(dispatch, item.lane).await?;
                         Ok(Answer::End(End::Elsewhere))
                     }
-                    Lane::Retry | Lane::Quarantine => Ok(Answer::Wait(Dispatch {
+                    Lane::Retry | Lane::Bulk | Lane::Quarantine => Ok(Answer::Wait(Dispatch {
                         overflows: dispatch.overflows.saturating_add(1),
                         ..put_off(crowded_wait(dispatch.overflows))
                     })),

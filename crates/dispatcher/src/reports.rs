@@ -2,25 +2,44 @@
 //! into the next one.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use broker::topology::Route;
 use broker::{Cancelled, Outgoing, Publisher};
 use bytes::Bytes;
 use domain::limits;
 use domain::report::Report;
+use futures::{FutureExt, future};
 use tokio::sync::{Semaphore, mpsc, oneshot};
 use tokio::task::JoinSet;
+use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
 use wire::batch::Gather;
 use wire::{CONTENT_TYPE, MessageType};
 
+use crate::lane::Lane;
+
 /// How many messages may be in flight. Two keep the broker busy; more would only make them smaller.
 const MESSAGES_IN_FLIGHT: usize = 2;
 
-/// Where reports are handed in. Cheap to clone; the batcher ends when the last clone is dropped.
+/// How long reports of the bulk lane gather: nobody waits for them, and what each message costs
+/// the broker and the record is taken from those who are waited for.
+const LINGER: Duration = Duration::from_millis(50);
+
+/// How reports gather.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Gathering {
+    /// While messages are in flight.
+    InFlight,
+    /// A moment longer, unless a message is full.
+    Lingering,
+}
+
+/// Where reports are handed in. Cheap to clone; the batchers end when the last clone is dropped.
 #[derive(Clone)]
 pub(crate) struct Reports {
     inbox: mpsc::Sender<Handed>,
+    bulk: mpsc::Sender<Handed>,
 }
 
 /// An encoded report, and who waits for its confirm.
@@ -35,32 +54,43 @@ impl Reports {
         publisher: Publisher,
         abort: CancellationToken,
     ) -> (Self, impl Future<Output = ()> + Send + 'static) {
-        let (inbox, handed) = mpsc::channel(4 * limits::ITEMS_PER_MESSAGE);
-        let batcher = Batcher {
-            publisher,
-            abort,
+        let batcher = |gathering| Batcher {
+            publisher: publisher.clone(),
+            gathering,
+            abort: abort.clone(),
             slots: Arc::new(Semaphore::new(MESSAGES_IN_FLIGHT)),
         };
-        (Self { inbox }, batcher.run(handed))
+        let (inbox, handed) = mpsc::channel(4 * limits::ITEMS_PER_MESSAGE);
+        let (bulk, handed_bulk) = mpsc::channel(4 * limits::ITEMS_PER_MESSAGE);
+        let batching = future::join(
+            batcher(Gathering::InFlight).run(handed),
+            batcher(Gathering::Lingering).run(handed_bulk),
+        );
+        (Self { inbox, bulk }, batching.map(|((), ())| ()))
     }
 
-    /// Returns when the broker has stored the report.
+    /// Returns when the broker has stored the report on a delivery of this lane.
     ///
     /// # Errors
     /// When the grace is over first.
-    pub(crate) async fn send(&self, report: &Report) -> Result<(), Cancelled> {
+    pub(crate) async fn send(&self, report: &Report, lane: Lane) -> Result<(), Cancelled> {
+        let inbox = match lane {
+            Lane::Fresh | Lane::Retry | Lane::Quarantine => &self.inbox,
+            Lane::Bulk => &self.bulk,
+        };
         let (confirmed, confirm) = oneshot::channel();
         let handed = Handed {
             report: wire::report::encode(report),
             confirmed,
         };
-        self.inbox.send(handed).await.map_err(|_| Cancelled)?;
+        inbox.send(handed).await.map_err(|_| Cancelled)?;
         confirm.await.map_err(|_| Cancelled)
     }
 }
 
 struct Batcher {
     publisher: Publisher,
+    gathering: Gathering,
     abort: CancellationToken,
     slots: Arc<Semaphore>,
 }
@@ -74,12 +104,8 @@ impl Batcher {
                 .acquire_owned()
                 .await
                 .expect("the semaphore is never closed");
-            let mut reports = Vec::new();
-            if handed
-                .recv_many(&mut reports, limits::ITEMS_PER_MESSAGE)
-                .await
-                == 0
-            {
+            let reports = self.gather(&mut handed).await;
+            if reports.is_empty() {
                 break;
             }
             let (publisher, abort) = (self.publisher.clone(), self.abort.clone());
@@ -90,6 +116,26 @@ impl Batcher {
             while messages.try_join_next().is_some() {}
         }
         while messages.join_next().await.is_some() {}
+    }
+
+    /// The next reports; none when nobody hands any in any more.
+    async fn gather(&self, handed: &mut mpsc::Receiver<Handed>) -> Vec<Handed> {
+        let mut reports = Vec::new();
+        let most = limits::ITEMS_PER_MESSAGE;
+        if handed.recv_many(&mut reports, most).await == 0 {
+            return reports;
+        }
+        if self.gathering == Gathering::Lingering {
+            let until = Instant::now() + LINGER;
+            while reports.len() < most {
+                let rest = most - reports.len();
+                match timeout_at(until, handed.recv_many(&mut reports, rest)).await {
+                    Ok(1..) => {}
+                    Ok(0) | Err(_) => break,
+                }
+            }
+        }
+        reports
     }
 }
 

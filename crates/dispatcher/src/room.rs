@@ -6,15 +6,18 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::lane::Lane;
 
-/// Places for attempts. A lane may take three quarters of them, so that neither the fresh lane nor
-/// the retries can starve the other.
+/// Places for attempts. The fresh lane may take three quarters of them, and so may the others
+/// together, so that neither can starve the other; the bulk lane takes half of them at most, so
+/// that it can't starve the retries.
 ///
 /// An attempt that takes long moves to a place of its own kind: endpoints that hang would soon sit
 /// on all the others, while all they need is a connection and a little memory.
 pub(crate) struct Room {
     all: Arc<Semaphore>,
     fresh: Arc<Semaphore>,
-    retry: Arc<Semaphore>,
+    /// All but the fresh lane.
+    later: Arc<Semaphore>,
+    bulk: Arc<Semaphore>,
     long: Arc<Semaphore>,
 }
 
@@ -31,7 +34,7 @@ pub(crate) struct Seat {
 #[expect(dead_code, reason = "permits are held, and never looked at")]
 enum Held {
     Short {
-        of_lane: Option<OwnedSemaphorePermit>,
+        of_lane: [Option<OwnedSemaphorePermit>; 2],
         of_all: OwnedSemaphorePermit,
     },
     Long(OwnedSemaphorePermit),
@@ -44,7 +47,8 @@ impl Room {
         Self {
             all: Arc::new(Semaphore::new(all)),
             fresh: Arc::new(Semaphore::new(of_lane)),
-            retry: Arc::new(Semaphore::new(of_lane)),
+            later: Arc::new(Semaphore::new(of_lane)),
+            bulk: Arc::new(Semaphore::new((all / 2).max(1))),
             long: Arc::new(Semaphore::new(all * LONG_SHARE)),
         }
     }
@@ -53,9 +57,13 @@ impl Room {
     pub(crate) async fn seat(&self, lane: Lane) -> Seat {
         // The lane's place first: who waits for it keeps nobody of the other lane waiting.
         let of_lane = match lane {
-            Lane::Fresh => Some(acquire(&self.fresh).await),
-            Lane::Retry => Some(acquire(&self.retry).await),
-            Lane::Quarantine => None,
+            Lane::Fresh => [Some(acquire(&self.fresh).await), None],
+            Lane::Retry => [Some(acquire(&self.later).await), None],
+            Lane::Bulk => {
+                let bulk = acquire(&self.bulk).await;
+                [Some(bulk), Some(acquire(&self.later).await)]
+            }
+            Lane::Quarantine => [None, None],
         };
         Seat {
             long: Arc::clone(&self.long),
@@ -101,6 +109,21 @@ mod tests {
         let retry = room.seat(Lane::Retry).now_or_never();
         assert!(retry.is_some());
         assert!(room.seat(Lane::Quarantine).now_or_never().is_some());
+    }
+
+    #[test]
+    fn bulk_leaves_room_for_retries_and_both_for_the_fresh_lane() {
+        let room = Room::new(8);
+        let mut seats = Vec::new();
+        while let Some(seat) = room.seat(Lane::Bulk).now_or_never() {
+            seats.push(seat);
+        }
+        assert_eq!(seats.len(), 4);
+        while let Some(seat) = room.seat(Lane::Retry).now_or_never() {
+            seats.push(seat);
+        }
+        assert_eq!(seats.len(), 6);
+        assert!(room.seat(Lane::Fresh).now_or_never().is_some());
     }
 
     #[test]

@@ -4,9 +4,11 @@ use std::sync::Arc;
 
 use broker::topology::queue;
 use broker::{Broker, Consumer, ConsumerOptions, Publisher};
+use domain::fairness::Share;
 use domain::shard::Shards;
-use service::{Health, Lifecycle};
+use service::{Courtesy, Health, Lifecycle};
 use store::{EndpointDirectory, Live, Store};
+use tokio::runtime::Handle;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -19,6 +21,7 @@ use crate::lane::{Crew, Lane};
 use crate::memory::Memory;
 use crate::metrics::Metrics;
 use crate::outbox::Outbox;
+use crate::pace::Pace;
 use crate::payloads::Payloads;
 use crate::reports::Reports;
 use crate::request::Requests;
@@ -99,6 +102,7 @@ fn assemble(
 ) -> Dispatcher {
     let cache_bytes = u64::from(config.payload_cache_mib) << 20;
     let seats = usize::try_from(config.in_flight).unwrap_or(usize::MAX);
+    let courtesy = Courtesy::new(Share::percent(config.bulk_share));
     Dispatcher {
         directory: Directory::new(parts.endpoints.clone()),
         payloads: Payloads::new(parts.store.clone(), cache_bytes),
@@ -106,6 +110,7 @@ fn assemble(
         memory: Memory::new(),
         gates: Gates::new(config.endpoint_in_flight),
         room: Room::new(seats),
+        pace: Pace::new(courtesy, Handle::current().metrics().num_workers()),
         requests: Requests {
             user_agent: config.user_agent.clone(),
             traceparent: config.traceparent,
@@ -117,7 +122,7 @@ fn assemble(
     }
 }
 
-/// Two lanes for each shard, and the quarantine.
+/// Three lanes for each shard, and the quarantine.
 fn consumers(config: &Config, parts: &Parts, stop: &CancellationToken) -> Vec<(Lane, Consumer)> {
     let consumer = |lane, queue: String, prefetch| {
         let options = ConsumerOptions {
@@ -129,9 +134,25 @@ fn consumers(config: &Config, parts: &Parts, stop: &CancellationToken) -> Vec<(L
     };
     let mut consumers = Vec::new();
     for shard in parts.shards.all() {
-        let (fresh, retry) = (queue::dispatch_fresh(shard), queue::dispatch_retry(shard));
-        consumers.push(consumer(Lane::Fresh, fresh, config.fresh_prefetch));
-        consumers.push(consumer(Lane::Retry, retry, config.retry_prefetch));
+        for (lane, queue, prefetch) in [
+            (
+                Lane::Fresh,
+                queue::dispatch_fresh(shard),
+                config.fresh_prefetch,
+            ),
+            (
+                Lane::Retry,
+                queue::dispatch_retry(shard),
+                config.retry_prefetch,
+            ),
+            (
+                Lane::Bulk,
+                queue::dispatch_bulk(shard),
+                config.bulk_prefetch,
+            ),
+        ] {
+            consumers.push(consumer(lane, queue, prefetch));
+        }
     }
     let quarantine = queue::quarantine(queue::Lane::Dispatch);
     consumers.push(consumer(Lane::Quarantine, quarantine, 1));

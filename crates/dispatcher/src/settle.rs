@@ -10,6 +10,7 @@ use domain::report::{AttemptReport, Report, Standing};
 use time::OffsetDateTime;
 
 use crate::dispatcher::{Dispatcher, Item};
+use crate::lane::Lane;
 
 impl Dispatcher {
     /// Publishes the next step and the report side by side. Returns when both are confirmed.
@@ -33,7 +34,7 @@ impl Dispatcher {
                         custody: Custody::Sole,
                         overflows: 0,
                     };
-                    self.outbox.wait(&next).await
+                    self.outbox.wait(&next, item.lane).await
                 }
                 Settled::Dead(dead) => {
                     let queue = &item.message.queue;
@@ -41,36 +42,52 @@ impl Dispatcher {
                 }
             }
         };
-        futures::try_join!(next, self.reports.send(&report))?;
+        futures::try_join!(next, self.reports.send(&report, item.lane))?;
         Ok(())
     }
 
     /// The endpoint is paused or disabled.
-    pub(crate) async fn report_held(&self, dispatch: &Dispatch) -> Result<(), Cancelled> {
+    pub(crate) async fn report_held(
+        &self,
+        dispatch: &Dispatch,
+        lane: Lane,
+    ) -> Result<(), Cancelled> {
         let attempt = dispatch.due.hold().attempt;
-        self.report(dispatch, Standing::Held { attempt }).await
+        self.report(dispatch, lane, Standing::Held { attempt })
+            .await
     }
 
     /// The endpoint was deleted.
-    pub(crate) async fn report_cancelled(&self, dispatch: &Dispatch) -> Result<(), Cancelled> {
+    pub(crate) async fn report_cancelled(
+        &self,
+        dispatch: &Dispatch,
+        lane: Lane,
+    ) -> Result<(), Cancelled> {
         let attempt = dispatch.due.cancel().attempt;
-        self.report(dispatch, Standing::Cancelled { attempt }).await
+        self.report(dispatch, lane, Standing::Cancelled { attempt })
+            .await
     }
 
     /// The attempt was put off for so long.
     pub(crate) async fn report_put_off(
         &self,
         dispatch: &Dispatch,
+        lane: Lane,
         wait: Duration,
     ) -> Result<(), Cancelled> {
         let settled = Settled::Waiting(dispatch.due.put_off(wait));
-        self.report(dispatch, standing(settled, OffsetDateTime::now_utc()))
-            .await
+        let standing = standing(settled, OffsetDateTime::now_utc());
+        self.report(dispatch, lane, standing).await
     }
 
-    async fn report(&self, dispatch: &Dispatch, standing: Standing) -> Result<(), Cancelled> {
+    async fn report(
+        &self,
+        dispatch: &Dispatch,
+        lane: Lane,
+        standing: Standing,
+    ) -> Result<(), Cancelled> {
         let report = report(dispatch, standing, None, OffsetDateTime::now_utc());
-        self.reports.send(&report).await
+        self.reports.send(&report, lane).await
     }
 }
 

@@ -6,6 +6,7 @@
 )]
 
 mod batches;
+mod bulk;
 mod crowds;
 mod custody;
 mod endpoints;
