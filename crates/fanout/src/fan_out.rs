@@ -1,12 +1,15 @@
 //! The way of one batch: recorded, published, acknowledged.
 
+use std::collections::HashMap;
 use std::time::Instant;
 
 use broker::message::header;
 use broker::topology::Route;
 use broker::{Acker, Headers, Outgoing, Publisher, ack_all};
 use domain::event::Event;
-use domain::shard::Shards;
+use domain::fairness::Class;
+use domain::limits;
+use domain::shard::{Shard, Shards};
 use futures::future::try_join_all;
 use opentelemetry::trace::TraceContextExt as _;
 use store::StoreError;
@@ -15,9 +18,11 @@ use tokio_util::sync::CancellationToken;
 use tracing::{Instrument as _, Span};
 use tracing_opentelemetry::OpenTelemetrySpanExt as _;
 use wire::MessageType;
+use wire::batch::Gather;
 
 use crate::intake::Intake;
 use crate::interrupted::Interrupted;
+use crate::lane::Lane;
 use crate::messages::{Message, messages};
 use crate::metrics::{Metrics, whole};
 use crate::portions::portions;
@@ -29,6 +34,7 @@ const LINKS: usize = 128;
 /// Fans batches out, several at once.
 #[derive(Debug)]
 pub(crate) struct FanOut {
+    pub(crate) lane: Lane,
     pub(crate) recording: Recording,
     pub(crate) publisher: Publisher,
     pub(crate) shards: Shards,
@@ -64,19 +70,32 @@ impl FanOut {
         } = intake;
         self.publish(parked).await?;
         let subscriptions = self.recording.subscriptions().await?;
-        let matches =
-            |event: &Event| subscriptions.matches(event.tenant, &event.event_type, &event.channels);
-        for portion in portions(events, matches) {
-            let recorded = self.recording.record(portion).await?;
-            // Their channel may have ended while the record was away. Then they come again, and
-            // are published then: now as well would only make duplicates.
-            if !ackers.iter().any(Acker::is_usable) {
-                return Err(Interrupted);
+        let mut moved = Vec::new();
+        let ours = events.into_iter().filter_map(|event| {
+            let endpoints = subscriptions.matches(event.tenant, &event.event_type, &event.channels);
+            let new = NewEvent { event, endpoints };
+            if self.lane.of(&new) == self.lane.class() {
+                return Some(new);
             }
+            moved.push(new.event);
+            None
+        });
+        for portion in portions(ours) {
+            let recorded = self.recording.record(portion).await?;
+            still_ours(&ackers)?;
             self.publish(recorded.refused.iter().map(refused)).await?;
             self.dispatch(&recorded.fanned).await?;
         }
+        still_ours(&ackers)?;
+        self.pass_on(&moved).await?;
         ack_all(ackers).await;
+        Ok(())
+    }
+
+    /// Passes events on to the bulk lane, as they came. They are recorded there.
+    async fn pass_on(&self, events: &[Event]) -> Result<(), Interrupted> {
+        self.publish(bulk(self.shards, events)).await?;
+        self.metrics.moved.add(whole(events.len()), &[]);
         Ok(())
     }
 
@@ -86,8 +105,10 @@ impl FanOut {
             .map(|one| (&one.event, one.endpoints.as_slice()));
         let messages = messages(self.shards, pairs);
         let deliveries: usize = messages.iter().map(|message| message.deliveries).sum();
-        self.publish(messages.into_iter().map(outgoing)).await?;
-        self.metrics.deliveries.add(whole(deliveries), &[]);
+        let class = self.lane.class();
+        let outgoing = messages.into_iter().map(|message| outgoing(message, class));
+        self.publish(outgoing).await?;
+        self.metrics.published(deliveries, class);
         Ok(())
     }
 
@@ -101,6 +122,16 @@ impl FanOut {
             .map(|message| self.publisher.publish_until_confirmed(message, &self.abort));
         try_join_all(confirmed).await?;
         Ok(())
+    }
+}
+
+/// The channel of a batch may have ended while the record was away. Then it comes again, and is
+/// published then: now as well would only make duplicates.
+fn still_ours(ackers: &[Acker]) -> Result<(), Interrupted> {
+    if ackers.iter().any(Acker::is_usable) {
+        Ok(())
+    } else {
+        Err(Interrupted)
     }
 }
 
@@ -119,9 +150,37 @@ fn refused((event, error): &(Event, StoreError)) -> Outgoing {
     .with_headers(headers)
 }
 
-fn outgoing(message: Message) -> Outgoing {
+/// Events in messages for the bulk lane of their shards.
+fn bulk(shards: Shards, events: &[Event]) -> Vec<Outgoing> {
+    let mut open: HashMap<Shard, Gather> = HashMap::new();
+    let mut full = Vec::new();
+    for event in events {
+        let shard = shards.of(event.id.uuid());
+        let item = wire::accepted::encode(event);
+        let gather = open
+            .entry(shard)
+            .or_insert_with(|| Gather::new(limits::ITEMS_PER_MESSAGE));
+        if !gather.has_room(item.len(), 1) {
+            full.push((shard, gather.take()));
+        }
+        gather.push(item, 1);
+    }
+    let rest = open
+        .iter_mut()
+        .map(|(shard, gather)| (*shard, gather.take()));
+    full.extend(rest);
+    let kind = MessageType::Accepted.as_str();
+    let message =
+        |(shard, body)| Outgoing::new(Route::events_bulk(shard), body, kind, wire::CONTENT_TYPE);
+    full.into_iter().map(message).collect()
+}
+
+fn outgoing(message: Message, class: Class) -> Outgoing {
     Outgoing::new(
-        Route::dispatch_now(message.shard),
+        match class {
+            Class::Normal => Route::dispatch_now(message.shard),
+            Class::Bulk => Route::dispatch_bulk(message.shard),
+        },
         message.body,
         MessageType::Dispatch.as_str(),
         wire::CONTENT_TYPE,

@@ -1,10 +1,13 @@
 //! What came in together: messages taken apart into events, one by one.
 
+use std::time::Duration;
+
 use broker::topology::Route;
 use broker::{Acker, Delivered, Outgoing, Received};
 use bytes::Bytes;
 use domain::event::Event;
 use domain::limits;
+use time::OffsetDateTime;
 use wire::DecodeError;
 
 /// The reason that what can't be decoded is parked with.
@@ -38,6 +41,13 @@ impl Intake {
     /// Whether another full message still fits a transaction.
     pub(crate) fn has_room(&self) -> bool {
         self.events.len() + limits::ITEMS_PER_MESSAGE <= limits::FANOUT_BATCH_EVENTS
+    }
+
+    /// How long ago its oldest event was accepted; zero where the clocks disagree.
+    pub(crate) fn age(&self, now: OffsetDateTime) -> Duration {
+        let oldest = self.events.iter().map(|event| event.accepted_at).min();
+        let age = oldest.map_or(time::Duration::ZERO, |oldest| now - oldest);
+        age.try_into().unwrap_or_default()
     }
 
     fn take_item(&mut self, message: &Delivered, item: Bytes) {

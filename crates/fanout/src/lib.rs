@@ -2,7 +2,8 @@
 //!
 //! A `worker` takes what has come in together (an `intake`). Its events are matched against
 //! the newest subscriptions, recorded in one transaction (a `recording`), and published as
-//! `messages` to the dispatchers; then the intake is acknowledged.
+//! `messages` to the dispatchers; then the intake is acknowledged. What is above its tenant's share
+//! has a `lane` of its own, with workers of its own.
 //!
 //! **Invariant:** a message is acknowledged after the commit of its events, the confirm of each of
 //! their deliveries, and the confirm of whatever in it had to be parked. One that comes back is
@@ -15,6 +16,7 @@ mod worker;
 
 mod fan_out;
 mod intake;
+mod lane;
 mod messages;
 mod portions;
 mod recording;

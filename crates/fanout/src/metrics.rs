@@ -1,5 +1,8 @@
 //! What fan-out counts.
 
+use std::time::Duration;
+
+use domain::fairness::Class;
 use opentelemetry::metrics::{Counter, Histogram};
 use opentelemetry::{KeyValue, global};
 use store::events::{Fingerprint, Verdict};
@@ -10,7 +13,11 @@ pub(crate) struct Metrics {
     /// Events by what the record said of them.
     pub(crate) events: Counter<u64>,
     /// Deliveries published and confirmed.
-    pub(crate) deliveries: Counter<u64>,
+    deliveries: Counter<u64>,
+    /// Events that were passed on to the bulk lane.
+    pub(crate) moved: Counter<u64>,
+    /// Seconds from a batch's oldest acceptance to its messages in hand.
+    wait: Histogram<f64>,
     /// Items and messages that could not be decoded.
     pub(crate) parked: Counter<u64>,
     /// Events in a batch.
@@ -30,8 +37,24 @@ impl Metrics {
                 .build(),
             deliveries: meter
                 .u64_counter("posthaste.fanout.deliveries")
-                .with_description("Deliveries published to the dispatchers")
+                .with_description("Deliveries published to the dispatchers, by lane")
                 .with_unit("{delivery}")
+                .build(),
+            moved: meter
+                .u64_counter("posthaste.fanout.moved")
+                .with_description("Events that were passed on to the bulk lane")
+                .with_unit("{event}")
+                .build(),
+            wait: meter
+                .f64_histogram("posthaste.fanout.wait")
+                .with_description(
+                    "From the acceptance of a batch's oldest event to fan-out, by lane",
+                )
+                .with_unit("s")
+                .with_boundaries(vec![
+                    0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0, 60.0,
+                    600.0,
+                ])
                 .build(),
             parked: meter
                 .u64_counter("posthaste.fanout.parked")
@@ -53,6 +76,18 @@ impl Metrics {
                 ])
                 .build(),
         }
+    }
+
+    /// So many deliveries are confirmed on this lane.
+    pub(crate) fn published(&self, deliveries: usize, class: Class) {
+        let lane = KeyValue::new("lane", class.as_str());
+        self.deliveries.add(whole(deliveries), &[lane]);
+    }
+
+    /// The oldest event of a batch has waited so long on this lane.
+    pub(crate) fn waited(&self, wait: Duration, class: Class) {
+        let lane = KeyValue::new("lane", class.as_str());
+        self.wait.record(wait.as_secs_f64(), &[lane]);
     }
 
     /// Counts an event under what the record said of it.

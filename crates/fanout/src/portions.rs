@@ -1,10 +1,5 @@
 //! How much goes into one transaction.
 
-use std::iter::Map;
-use std::vec::IntoIter;
-
-use domain::event::Event;
-use domain::id::EndpointId;
 use domain::limits;
 use store::events::NewEvent;
 
@@ -12,35 +7,28 @@ use store::events::NewEvent;
 /// event's endpoints take in memory is bounded by this and not by the number of events.
 const DELIVERIES: usize = 20_000;
 
-/// Matches events one by one and hands them out in portions for a transaction each.
-pub(crate) fn portions<M>(events: Vec<Event>, matches: M) -> impl Iterator<Item = Vec<NewEvent>>
-where
-    M: Fn(&Event) -> Vec<EndpointId>,
-{
-    let matched = events.into_iter().map(move |event| NewEvent {
-        endpoints: matches(&event),
-        event,
-    });
-    Portions {
-        matched,
-        held: None,
-    }
+/// Hands events out in portions for a transaction each. They are taken one by one, as they are
+/// needed.
+pub(crate) fn portions(
+    events: impl Iterator<Item = NewEvent>,
+) -> impl Iterator<Item = Vec<NewEvent>> {
+    Portions { events, held: None }
 }
 
-struct Portions<M: FnMut(Event) -> NewEvent> {
-    matched: Map<IntoIter<Event>, M>,
+struct Portions<I> {
+    events: I,
     /// Would have been too much for the portion before.
     held: Option<NewEvent>,
 }
 
-impl<M: FnMut(Event) -> NewEvent> Iterator for Portions<M> {
+impl<I: Iterator<Item = NewEvent>> Iterator for Portions<I> {
     type Item = Vec<NewEvent>;
 
     fn next(&mut self) -> Option<Vec<NewEvent>> {
         let mut portion = Vec::new();
         let mut deliveries = 0;
         while portion.len() < limits::FANOUT_BATCH_EVENTS {
-            let Some(next) = self.held.take().or_else(|| self.matched.next()) else {
+            let Some(next) = self.held.take().or_else(|| self.events.next()) else {
                 break;
             };
             deliveries += next.endpoints.len();
@@ -56,6 +44,7 @@ impl<M: FnMut(Event) -> NewEvent> Iterator for Portions<M> {
 
 #[cfg(test)]
 mod tests {
+    use domain::id::EndpointId;
     use proptest::prelude::*;
     use uuid::Uuid;
 
@@ -70,11 +59,11 @@ mod tests {
             // Many events of one endpoint meet the bound of events, few of many that of deliveries.
             let counts = if single { vec![1; counts.len() * 40] } else { counts };
             let events: Vec<_> = (0u128..).zip(&counts).map(|(number, _)| samples::event(number)).collect();
-            let endpoints = |event: &Event| {
-                let count = counts[usize::try_from(event.id.uuid().as_u128()).unwrap()];
-                vec![EndpointId::from_uuid(Uuid::nil()); count]
-            };
-            let portions: Vec<_> = portions(events.clone(), endpoints).collect();
+            let matched = events.iter().zip(&counts).map(|(event, count)| NewEvent {
+                event: event.clone(),
+                endpoints: vec![EndpointId::from_uuid(Uuid::nil()); *count],
+            });
+            let portions: Vec<_> = portions(matched).collect();
             for portion in &portions {
                 let deliveries: usize = portion.iter().map(|one| one.endpoints.len()).sum();
                 prop_assert!((1..=limits::FANOUT_BATCH_EVENTS).contains(&portion.len()));

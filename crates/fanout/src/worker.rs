@@ -5,9 +5,11 @@ use std::time::Duration;
 
 use broker::{Broker, Consumer, ConsumerOptions};
 use futures::FutureExt as _;
+use service::courtesy::{Step, Steps};
 use service::{Latch, Lifecycle, Readiness};
+use time::OffsetDateTime;
 use tokio::task::{JoinError, JoinSet};
-use tokio::time::{MissedTickBehavior, interval};
+use tokio::time::{Instant, MissedTickBehavior, interval};
 
 use crate::fan_out::FanOut;
 use crate::intake::Intake;
@@ -20,8 +22,8 @@ const PULSE: Duration = Duration::from_millis(500);
 pub(crate) struct Worker {
     pub(crate) broker: Broker,
     pub(crate) consume: ConsumerOptions,
-    /// How many batches may be under way at once.
-    pub(crate) batches: usize,
+    /// One for each batch under way.
+    pub(crate) steps: Steps,
     pub(crate) fan_out: Arc<FanOut>,
     pub(crate) life: Lifecycle,
     pub(crate) latch: Latch,
@@ -67,10 +69,9 @@ impl Worker {
                         break Ended::Panicked(error);
                     }
                 }
-                intake = gather(&mut consumer), if batches.len() < self.batches => match intake {
-                    Some(intake) => {
-                        let fan_out = Arc::clone(&self.fan_out);
-                        batches.spawn(async move { fan_out.run(intake).await });
+                begun = begin(&self.steps, &mut consumer) => match begun {
+                    Some((step, intake)) => {
+                        batches.spawn(fan_out(Arc::clone(&self.fan_out), step, intake));
                     }
                     None => break Ended::Stopped,
                 },
@@ -92,6 +93,23 @@ impl Worker {
             Readiness::NotReady
         }
     }
+}
+
+/// A batch that may be begun; none when the consumer has stopped. Cancel safe.
+async fn begin(steps: &Steps, consumer: &mut Consumer) -> Option<(Step, Intake)> {
+    // The place first: while there is none, more gathers.
+    let step = steps.begin().await;
+    let intake = gather(consumer).await?;
+    Some((step, intake))
+}
+
+/// Takes a batch all the way, and rests after it where the lane does.
+async fn fan_out(fan_out: Arc<FanOut>, step: Step, intake: Intake) {
+    let age = intake.age(OffsetDateTime::now_utc());
+    fan_out.metrics.waited(age, fan_out.lane.class());
+    let began = Instant::now();
+    fan_out.run(intake).await;
+    step.end(began.elapsed(), age).await;
 }
 
 /// The next message and what has arrived behind it, as far as a transaction takes it, without

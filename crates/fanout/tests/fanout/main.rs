@@ -5,6 +5,7 @@
     reason = "all of it is tests; the lint knows functions marked as tests alone"
 )]
 
+mod lanes;
 mod matching;
 mod once;
 mod outage;

@@ -137,6 +137,12 @@ impl Rig {
         }
     }
 
+    /// Publishes these as one message, as ingest does with what is above its tenant's share.
+    pub(crate) async fn publish_bulk(&self, events: &[Event]) {
+        let body = wire::batch::join(events.iter().map(wire::accepted::encode).collect());
+        self.send(Route::events_bulk(shard()), body).await;
+    }
+
     /// Publishes these as one message, as ingest does.
     pub(crate) async fn publish(&self, events: &[Event]) {
         self.publish_items(events.iter().map(wire::accepted::encode).collect())
@@ -148,14 +154,29 @@ impl Rig {
     }
 
     pub(crate) async fn publish_body(&self, body: Bytes) {
+        self.send(Route::events(shard()), body).await;
+    }
+
+    async fn send(&self, route: Route, body: Bytes) {
         let kind = MessageType::Accepted.as_str();
-        let message = Outgoing::new(Route::events(shard()), body, kind, wire::CONTENT_TYPE);
+        let message = Outgoing::new(route, body, kind, wire::CONTENT_TYPE);
         self.publisher.publish(message).await.unwrap();
     }
 
     /// The next so many deliveries from the dispatchers' queue; more may come with the last.
     pub(crate) async fn deliveries(&self, count: usize) -> Vec<Dispatch> {
-        let bodies = self.bodies(queue::dispatch_fresh(shard()), |bodies| {
+        self.deliveries_in(queue::dispatch_fresh(shard()), count)
+            .await
+    }
+
+    /// The same from the dispatchers' bulk queue.
+    pub(crate) async fn bulk_deliveries(&self, count: usize) -> Vec<Dispatch> {
+        self.deliveries_in(queue::dispatch_bulk(shard()), count)
+            .await
+    }
+
+    async fn deliveries_in(&self, queue: String, count: usize) -> Vec<Dispatch> {
+        let bodies = self.bodies(queue, |bodies| {
             bodies.iter().map(|body| decoded(body).len()).sum::<usize>() >= count
         });
         bodies.await.iter().flat_map(decoded).collect()
@@ -192,12 +213,14 @@ impl Rig {
     /// Waits until fan-out has acknowledged everything: nothing waits and nothing is held.
     pub(crate) async fn is_done(&self) {
         eventually(PATIENCE, "every event is acknowledged", async || {
-            let depth = self
-                .stack
-                .broker_admin()
-                .queue(&queue::fanout(shard()))
-                .await?;
-            (depth.ready == 0 && depth.unacked == 0).then_some(())
+            let admin = self.stack.broker_admin();
+            for queue in [queue::fanout(shard()), queue::fanout_bulk(shard())] {
+                let depth = admin.queue(&queue).await?;
+                if depth.ready + depth.unacked > 0 {
+                    return None;
+                }
+            }
+            Some(())
         })
         .await;
     }
