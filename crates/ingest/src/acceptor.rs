@@ -1,7 +1,9 @@
 //! From a draft to an event on the broker's disk: the same for every way in.
 
 use domain::event::Event;
+use domain::fairness::Class;
 use domain::id::{EventId, TenantId};
+use service::Shares;
 use store::{AccessDirectory, Live};
 use time::OffsetDateTime;
 
@@ -16,6 +18,7 @@ pub(crate) struct Acceptor {
     pub(crate) access: Live<AccessDirectory>,
     pub(crate) batcher: Batcher,
     pub(crate) keys: Keys,
+    pub(crate) shares: Shares,
     pub(crate) metrics: Metrics,
 }
 
@@ -39,7 +42,8 @@ impl Acceptor {
         way: Way,
     ) -> Result<EventId, AcceptError> {
         let event = self.judge(draft, publisher).await?;
-        self.publish(&event, way).await?;
+        let class = self.class(&event);
+        self.publish(&event, way, class).await?;
         Ok(event.id)
     }
 
@@ -58,16 +62,26 @@ impl Acceptor {
         })
     }
 
+    /// The lane that a new event goes by; it counts towards its tenant's share.
+    pub(crate) fn class(&self, event: &Event) -> Class {
+        self.shares.judge(event.tenant, 1)
+    }
+
     /// Publishes an event; returns when the broker has it. The same event may be published again:
     /// fan-out knows it by its ids.
-    pub(crate) async fn publish(&self, event: &Event, way: Way) -> Result<(), NotAccepted> {
-        let published = self.batcher.publish(event, way).await;
+    pub(crate) async fn publish(
+        &self,
+        event: &Event,
+        way: Way,
+        class: Class,
+    ) -> Result<(), NotAccepted> {
+        let published = self.batcher.publish(event, way, class).await;
         if let Err(error) = published {
             self.metrics.not_accepted(way, error);
             return Err(error);
         }
         self.keys.remember(event);
-        self.metrics.accepted(way);
+        self.metrics.accepted(way, class);
         Ok(())
     }
 

@@ -3,6 +3,11 @@
 //! Nothing lingers to fill a message: an idle ingest publishes each event by itself, a busy one
 //! fills its messages, and every event is told as soon as its message is confirmed.
 //!
+//! What is above its tenant's share goes on lanes of its own, so that it is in nobody's way here
+//! either. Requests on the bulk lane are kept waiting for the answer while others publish, which
+//! slows their publisher down. The inbox is not: a message in it that waits keeps those behind it
+//! waiting, whoever they are of.
+//!
 //! **Invariant:** an event is told within [`LONGEST_WAIT`] and the publisher's deadline, and what
 //! waits is bounded by its bytes: publishers hear that the broker is away, and memory stays flat.
 
@@ -13,21 +18,25 @@ use broker::topology::Route;
 use broker::{Outgoing, PublishError, Publisher};
 use bytes::Bytes;
 use domain::event::Event;
+use domain::fairness::Class;
 use domain::limits;
 use domain::shard::{Shard, Shards};
-use service::Lifecycle;
+use service::courtesy::Steps;
+use service::{Courtesy, Lifecycle};
 use tokio::sync::mpsc::error::TrySendError;
-use tokio::sync::{Semaphore, mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 use wire::MessageType;
 use wire::batch::Gather;
 
+use crate::lane::Lane;
 use crate::metrics::{Metrics, Way};
 use crate::room::{Place, Room, most_places};
 
-/// How much may wait for the broker, by each way in, in bytes; a further event is turned away.
+/// How much may wait for the broker on each lane, in bytes; a further event is turned away.
 ///
-/// Each way has room of its own, so that a backlog in the inbox doesn't turn requests away.
+/// Each has room of its own, so that neither a backlog in the inbox nor a tenant that floods turns
+/// anybody else's requests away.
 const WAITING_BYTES: usize = 64 * 1024 * 1024;
 
 /// How long an event may wait for a message to go with.
@@ -37,7 +46,7 @@ const LONGEST_WAIT: Duration = Duration::from_secs(5);
 ///
 /// With one, every event would wait for the confirm before its own; with many, messages would not
 /// fill under load.
-const UNDER_WAY: usize = 4;
+const UNDER_WAY: u16 = 4;
 
 /// Why an event was not accepted. It may be tried again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -99,52 +108,86 @@ impl Teller {
 #[derive(Clone)]
 pub(crate) struct Batcher {
     shards: Shards,
-    queues: Arc<[(Shard, mpsc::Sender<Waiting>)]>,
-    requests: Room,
-    inbox: Room,
+    queues: Arc<[Queue]>,
 }
 
-impl Batcher {
-    /// Starts a task for each shard; they end when the last clone is dropped.
-    pub(crate) fn start(
-        publisher: &Publisher,
-        shards: Shards,
-        life: &Lifecycle,
-        metrics: &Metrics,
-    ) -> Self {
-        let queues = shards.all().map(|shard| {
-            let (sender, waiting) = mpsc::channel(2 * most_places(WAITING_BYTES));
-            let shipping = Shipping {
-                shard,
-                publisher: publisher.clone(),
-                under_way: Arc::new(Semaphore::new(UNDER_WAY)),
-                metrics: metrics.clone(),
-            };
-            life.spawn(shipping.run(waiting));
-            (shard, sender)
+struct Queue {
+    lane: Lane,
+    shard: Shard,
+    waiting: mpsc::Sender<Waiting>,
+    /// Shared by all shards of the lane.
+    room: Room,
+}
+
+/// What a batcher is started with.
+pub(crate) struct Starting<'a> {
+    /// Where the normal lane's messages go.
+    pub(crate) outlet: &'a Publisher,
+    /// Where the bulk lane's do.
+    pub(crate) bulk_outlet: &'a Publisher,
+    pub(crate) shards: Shards,
+    pub(crate) courtesy: &'a Courtesy,
+    pub(crate) life: &'a Lifecycle,
+    pub(crate) metrics: &'a Metrics,
+}
+
+impl Starting<'_> {
+    /// Starts a task for each lane of each shard; they end when the last clone is dropped.
+    pub(crate) fn start(&self) -> Batcher {
+        let queues = Lane::ALL.into_iter().flat_map(|lane| {
+            let room = Room::new(WAITING_BYTES);
+            let shards = self.shards.all();
+            shards.map(move |shard| self.queue(lane, shard, room.clone()))
         });
-        Self {
-            shards,
+        Batcher {
+            shards: self.shards,
             queues: queues.collect(),
-            requests: Room::new(WAITING_BYTES),
-            inbox: Room::new(WAITING_BYTES),
         }
     }
 
+    fn queue(&self, lane: Lane, shard: Shard, room: Room) -> Queue {
+        let (sender, waiting) = mpsc::channel(most_places(WAITING_BYTES));
+        let publisher = match lane {
+            Lane::Requests | Lane::Inbox => self.outlet,
+            Lane::BulkRequests | Lane::BulkInbox => self.bulk_outlet,
+        };
+        let steps = match lane {
+            Lane::Requests | Lane::Inbox | Lane::BulkInbox => Steps::normal(UNDER_WAY),
+            Lane::BulkRequests => Steps::bulk(UNDER_WAY, self.courtesy.clone()),
+        };
+        let shipping = Shipping {
+            route: lane.route(shard),
+            publisher: publisher.clone(),
+            steps,
+            metrics: self.metrics.clone(),
+        };
+        self.life.spawn(shipping.run(waiting));
+        Queue {
+            lane,
+            shard,
+            waiting: sender,
+            room,
+        }
+    }
+}
+
+impl Batcher {
     /// Publishes an event, and returns when the broker has it on disk.
     ///
     /// Dropped before, the event is published all the same: its publisher hears nothing, and may
     /// publish it again.
-    pub(crate) async fn publish(&self, event: &Event, way: Way) -> Result<(), NotAccepted> {
-        let shard = self.shards.of(event.id.uuid());
-        let queue = self.queues.iter().find(|(one, _)| *one == shard);
-        let (_, queue) = queue.expect("every shard has a queue");
+    pub(crate) async fn publish(
+        &self,
+        event: &Event,
+        way: Way,
+        class: Class,
+    ) -> Result<(), NotAccepted> {
+        let (lane, shard) = (Lane::of(way, class), self.shards.of(event.id.uuid()));
+        let is_ours = |queue: &&Queue| (queue.lane, queue.shard) == (lane, shard);
+        let queue = self.queues.iter().find(is_ours);
+        let queue = queue.expect("every lane of every shard has a queue");
         let item = wire::accepted::encode(event);
-        let room = match way {
-            Way::Http => &self.requests,
-            Way::Inbox => &self.inbox,
-        };
-        let place = room.take(item.len()).ok_or(NotAccepted::Overloaded)?;
+        let place = queue.room.take(item.len()).ok_or(NotAccepted::Overloaded)?;
         let (told, outcome) = oneshot::channel();
         let waiting = Waiting {
             item,
@@ -154,7 +197,8 @@ impl Batcher {
                 _place: place,
             },
         };
-        queue.try_send(waiting).map_err(|error| match error {
+        let sent = queue.waiting.try_send(waiting);
+        sent.map_err(|error| match error {
             TrySendError::Full(_) => NotAccepted::Overloaded,
             TrySendError::Closed(_) => NotAccepted::Unavailable,
         })?;
@@ -163,11 +207,11 @@ impl Batcher {
     }
 }
 
-/// The way of one shard's events to the broker.
+/// The way of events from one lane and shard to the broker.
 struct Shipping {
-    shard: Shard,
+    route: Route,
     publisher: Publisher,
-    under_way: Arc<Semaphore>,
+    steps: Steps,
     metrics: Metrics,
 }
 
@@ -183,37 +227,39 @@ impl Shipping {
                 },
             };
             // While all places are taken, more events gather behind this one.
-            let place = Arc::clone(&self.under_way).acquire_owned().await;
-            let place = place.expect("nobody closes the semaphore");
+            let step = self.steps.begin().await;
             let Some((body, tellers)) = gather(first, &mut waiting, &mut next) else {
                 continue;
             };
             let ship = self.ship(body, tellers);
             tokio::spawn(async move {
-                ship.await;
-                drop(place);
+                let took = ship.await;
+                // What was just accepted has no age.
+                step.end(took, Duration::ZERO).await;
             });
         }
         // What is under way holds its places until it is told.
-        let places = u32::try_from(UNDER_WAY).unwrap_or(u32::MAX);
-        let _all = self.under_way.acquire_many(places).await;
+        self.steps.ended().await;
     }
 
-    fn ship(&self, body: Bytes, tellers: Vec<Teller>) -> impl Future<Output = ()> + use<> {
+    /// Publishes a message and tells whose events are in it; gives how long the broker took.
+    fn ship(&self, body: Bytes, tellers: Vec<Teller>) -> impl Future<Output = Duration> + use<> {
         let (publisher, metrics) = (self.publisher.clone(), self.metrics.clone());
-        let route = Route::events(self.shard);
+        let route = self.route.clone();
         async move {
             let kind = MessageType::Accepted.as_str();
             let began = Instant::now();
             let published = publisher
                 .publish(Outgoing::new(route, body, kind, wire::CONTENT_TYPE))
                 .await;
-            metrics.confirmed(began.elapsed(), tellers.len());
+            let took = began.elapsed();
+            metrics.confirmed(took, tellers.len());
             log(&published, tellers.len());
             let outcome = published.as_ref().map(|&()| ()).map_err(NotAccepted::from);
             for teller in tellers {
                 teller.tell(outcome);
             }
+            took
         }
     }
 }

@@ -1,6 +1,6 @@
 //! What an operator can change about ingest.
 
-use std::num::NonZeroU16;
+use std::num::{NonZeroU16, NonZeroU32};
 
 use domain::limits;
 
@@ -22,4 +22,23 @@ pub struct Config {
         default_value = "256"
     )]
     pub inbox_prefetch: NonZeroU16,
+    /// How many events a second go by the normal lane whoever publishes them. Above it, tenants
+    /// that publish more than an equal share of it go by the bulk lane.
+    #[arg(
+        id = "ingest_normal_per_second",
+        long = "ingest-normal-per-second",
+        env = "POSTHASTE_INGEST_NORMAL_PER_SECOND",
+        default_value = "2000"
+    )]
+    pub normal_per_second: NonZeroU32,
+    /// How much of the time requests on the bulk lane are accepted while others publish, in
+    /// hundredths.
+    #[arg(
+        id = "ingest_bulk_share",
+        long = "ingest-bulk-share",
+        env = "POSTHASTE_INGEST_BULK_SHARE",
+        default_value_t = 10,
+        value_parser = clap::value_parser!(u8).range(1..=100)
+    )]
+    pub bulk_share: u8,
 }

@@ -138,7 +138,8 @@ impl Inbox {
     /// Tries for as long as it takes: the message stays unacknowledged meanwhile. It is the same
     /// event each time, since one that was not confirmed may have been stored.
     async fn publish(&self, event: &Event) -> Result<(), Cancelled> {
-        while let Err(error) = self.acceptor.publish(event, Way::Inbox).await {
+        let class = self.acceptor.class(event);
+        while let Err(error) = self.acceptor.publish(event, Way::Inbox, class).await {
             tracing::debug!(%error, "an event of the inbox is tried again");
             let pause = self.abort.run_until_cancelled(tokio::time::sleep(BREATH));
             pause.await.ok_or(Cancelled)?;

@@ -14,6 +14,7 @@ mod check;
 mod acceptor;
 mod batcher;
 mod keys;
+mod lane;
 mod room;
 
 mod http;

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use domain::fairness::Class;
 use opentelemetry::metrics::{Counter, Histogram};
 use opentelemetry::{KeyValue, global};
 
@@ -43,7 +44,7 @@ impl Metrics {
         Self {
             accepted: meter
                 .u64_counter("posthaste.ingest.accepted")
-                .with_description("Events that the broker has confirmed.")
+                .with_description("Events that the broker has confirmed, by way and lane.")
                 .build(),
             refused: meter
                 .u64_counter("posthaste.ingest.refused")
@@ -66,8 +67,12 @@ impl Metrics {
     }
 
     /// An event was accepted.
-    pub(crate) fn accepted(&self, way: Way) {
-        self.accepted.add(1, &[KeyValue::new("way", way.as_str())]);
+    pub(crate) fn accepted(&self, way: Way, class: Class) {
+        let labels = [
+            KeyValue::new("way", way.as_str()),
+            KeyValue::new("lane", class.as_str()),
+        ];
+        self.accepted.add(1, &labels);
     }
 
     /// An event was refused.

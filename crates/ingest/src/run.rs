@@ -4,14 +4,15 @@ use std::time::Duration;
 
 use broker::topology::{Lane, queue};
 use broker::{Broker, ConsumerOptions, Publisher};
+use domain::fairness::Share;
 use domain::shard::Shards;
-use service::{Health, Latch, Lifecycle, Readiness, server};
+use service::{Courtesy, Health, Latch, Lifecycle, Readiness, Shares, server};
 use store::{AccessDirectory, Live};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use crate::acceptor::Acceptor;
-use crate::batcher::Batcher;
+use crate::batcher::Starting;
 use crate::config::Config;
 use crate::http;
 use crate::inbox::Inbox;
@@ -43,8 +44,19 @@ pub async fn run(config: Config, parts: Parts, life: Lifecycle, health: Health) 
     let latch = health.latch("ingest");
     let metrics = Metrics::new();
     let outlet = parts.broker.publisher("ingest");
+    let courtesy = Courtesy::new(Share::percent(config.bulk_share));
+    let batcher = Starting {
+        outlet: &outlet,
+        // A large message on its way must not be in the way of a small one.
+        bulk_outlet: &parts.broker.publisher("ingest bulk"),
+        shards: parts.shards,
+        courtesy: &courtesy,
+        life: &life,
+        metrics: &metrics,
+    };
     let acceptor = Acceptor {
-        batcher: Batcher::start(&outlet, parts.shards, &life, &metrics),
+        batcher: batcher.start(),
+        shares: Shares::new(config.normal_per_second.get(), courtesy.clone()),
         access: parts.access,
         keys: Keys::new(),
         metrics,

@@ -22,6 +22,7 @@ mod rejects;
 
 mod interrupted;
 mod outage;
+mod shares;
 mod silence;
 
 mod rig;

@@ -40,6 +40,8 @@ pub(crate) struct Rig {
     publisher: Publisher,
     /// Of the fan-out queue.
     accepted: Mutex<Consumer>,
+    /// Of the one for what is above a tenant's share.
+    bulk: Mutex<Consumer>,
     rejected: Mutex<Consumer>,
     access: Live<AccessDirectory>,
     health: Health,
@@ -48,8 +50,13 @@ pub(crate) struct Rig {
 }
 
 impl Rig {
-    /// Ingest, ready, with one tenant.
+    /// Ingest, ready, with one tenant that may publish as much as it likes.
     pub(crate) async fn start() -> Self {
+        Self::with_shares_of(1_000_000).await
+    }
+
+    /// The same, with shares of so many events a second.
+    pub(crate) async fn with_shares_of(per_second: u32) -> Self {
         let stack = Stack::new().await;
         store::migrate(&stack.postgres_url().into()).await.unwrap();
         let store = connect(&stack.postgres_url());
@@ -69,6 +76,7 @@ impl Rig {
             key,
             publisher: broker.publisher("test"),
             accepted: consume(&broker, queue::fanout(shard)),
+            bulk: consume(&broker, queue::fanout_bulk(shard)),
             rejected: consume(&broker, queue::rejected()),
             broker,
             access: Live::new(&store),
@@ -76,13 +84,13 @@ impl Rig {
             store,
             stack,
         };
-        rig.spawn(listener);
+        rig.spawn(listener, per_second);
         let ready = tokio::time::timeout(PATIENCE, rig.health.ready());
         ready.await.expect("ingest is ready in time");
         rig
     }
 
-    fn spawn(&self, listener: TcpListener) {
+    fn spawn(&self, listener: TcpListener, per_second: u32) {
         let url = self.amqp.url(&self.stack.amqp_url());
         let parts = ingest::Parts {
             broker: Broker::new(&broker::Config::new(url.into(), "ingest")).unwrap(),
@@ -93,6 +101,8 @@ impl Rig {
         let config = ingest::Config {
             body_bytes: domain::limits::EVENT_BODY_BYTES,
             inbox_prefetch: 256.try_into().unwrap(),
+            normal_per_second: per_second.try_into().unwrap(),
+            bulk_share: 50,
         };
         let (life, health) = (self.life.clone(), self.health.clone());
         self.life
@@ -193,10 +203,17 @@ impl Rig {
 
     /// The events of the next message in the fan-out queue.
     pub(crate) async fn message(&self) -> Vec<Event> {
-        let message = next(&self.accepted).await;
-        let items = wire::batch::split(message.body).unwrap();
-        let events = items.into_iter().map(wire::accepted::decode);
-        events.collect::<Result<_, _>>().unwrap()
+        events(&next(&self.accepted).await)
+    }
+
+    /// The next so many events in the bulk queue.
+    pub(crate) async fn bulk_events(&self, count: usize) -> Vec<Event> {
+        let mut bulk = Vec::new();
+        while bulk.len() < count {
+            bulk.extend(events(&next(&self.bulk).await));
+        }
+        assert_eq!(bulk.len(), count);
+        bulk
     }
 
     /// The next so many events in the fan-out queue, of each message apart. None come beyond them
@@ -245,6 +262,12 @@ impl Rig {
         })
         .await;
     }
+}
+
+fn events(message: &Delivered) -> Vec<Event> {
+    let items = wire::batch::split(message.body.clone()).unwrap();
+    let events = items.into_iter().map(wire::accepted::decode);
+    events.collect::<Result<_, _>>().unwrap()
 }
 
 /// An event of the rig's tenant, with this payload.
