@@ -4,6 +4,7 @@
 
 mod delivery;
 mod demonstration;
+mod fairness;
 mod kill;
 mod management;
 mod publishers;
