@@ -30,7 +30,7 @@ pub struct Latch {
 }
 
 impl Health {
-    /// A process without parts, which is ready.
+    /// A process without parts, which is not ready: it has yet to begin, or has ended.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
@@ -57,7 +57,7 @@ impl Health {
             .collect()
     }
 
-    /// Whether every part works.
+    /// Whether there are parts and every one of them works.
     #[must_use]
     pub fn readiness(&self) -> Readiness {
         all(&self.parts.borrow())
@@ -66,14 +66,14 @@ impl Health {
     /// Returns when there are parts and every one of them works. Cancel safe.
     pub async fn ready(&self) {
         let mut parts = self.parts.subscribe();
-        let ready = |parts: &Parts| !parts.is_empty() && all(parts) == Readiness::Ready;
+        let ready = |parts: &Parts| all(parts) == Readiness::Ready;
         // The sender lives as long as `self`: the wait ends well or not at all.
         let _ready = parts.wait_for(ready).await;
     }
 }
 
 fn all(parts: &Parts) -> Readiness {
-    if parts.values().all(|part| *part == Readiness::Ready) {
+    if !parts.is_empty() && parts.values().all(|part| *part == Readiness::Ready) {
         Readiness::Ready
     } else {
         Readiness::NotReady
@@ -104,6 +104,7 @@ mod tests {
     #[test]
     fn ready_when_every_part_is() {
         let health = Health::new();
+        assert_eq!(health.readiness(), Readiness::NotReady);
         let broker = health.latch("broker");
         let store = health.latch("store");
         broker.set(Readiness::Ready);
@@ -113,6 +114,8 @@ mod tests {
         store.set(Readiness::NotReady);
         drop(store);
         assert_eq!(health.readiness(), Readiness::Ready);
+        drop(broker);
+        assert_eq!(health.readiness(), Readiness::NotReady);
     }
 
     #[tokio::test]
