@@ -9,7 +9,7 @@ use std::marker::PhantomData;
 use axum::extract::{FromRequestParts, Path, RawPathParams};
 use axum::http::StatusCode;
 use axum::http::request::Parts;
-use domain::id::{Id, Kind, TenantId};
+use domain::id::{ApiKeyId, Id, Kind, TenantId};
 use serde::Deserialize;
 use service::bearer;
 use service::problem::Problem;
@@ -40,11 +40,17 @@ impl Deed for Manage {
 }
 
 /// The bearer may do `D` on the whole platform.
-pub(crate) struct Platform<D>(PhantomData<D>);
+pub(crate) struct Platform<D> {
+    /// Who the bearer is.
+    pub(crate) key: ApiKeyId,
+    deed: PhantomData<D>,
+}
 
 /// The bearer may do `D` in the tenant that the path names.
 pub(crate) struct InTenant<D> {
     pub(crate) tenant: TenantId,
+    /// Who the bearer is.
+    pub(crate) key: ApiKeyId,
     deed: PhantomData<D>,
 }
 
@@ -79,7 +85,10 @@ impl<D: Deed> FromRequestParts<Api> for Platform<D> {
             return Err(problem::not_found());
         }
         allow::<D>(&access)?;
-        Ok(Self(PhantomData))
+        Ok(Self {
+            key: access.key,
+            deed: PhantomData,
+        })
     }
 }
 
@@ -97,6 +106,7 @@ impl<D: Deed> FromRequestParts<Api> for InTenant<D> {
         allow::<D>(&access)?;
         Ok(Self {
             tenant,
+            key: access.key,
             deed: PhantomData,
         })
     }

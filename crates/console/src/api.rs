@@ -18,7 +18,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::resources::{
-    api_keys, dead_letters, deliveries, egress_ips, endpoints, event_types, events, tenants,
+    api_keys, audit, dead_letters, deliveries, egress_ips, endpoints, event_types, events, tenants,
 };
 
 /// What every request is served with.
@@ -87,6 +87,17 @@ fn routes() -> OpenApiRouter<Api> {
         .routes(routes!(deliveries::replay))
         .routes(routes!(dead_letters::list))
         .routes(routes!(dead_letters::get, dead_letters::discard))
+        .routes(routes!(dead_letters::replay))
+        .routes(routes!(dead_letters::replay_many))
+        .routes(routes!(dead_letters::discard_many))
+        .routes(routes!(dead_letters::of_tenant::list))
+        .routes(routes!(
+            dead_letters::of_tenant::get,
+            dead_letters::of_tenant::discard
+        ))
+        .routes(routes!(dead_letters::of_tenant::replay))
+        .routes(routes!(dead_letters::of_tenant::discard_many))
+        .routes(routes!(audit::list))
         .routes(routes!(api_keys::list, api_keys::create))
         .routes(routes!(api_keys::revoke))
         .routes(routes!(egress_ips::list))

@@ -39,6 +39,9 @@ pub enum ApiKey {}
 /// Marks identifiers of dead letters.
 #[derive(Debug)]
 pub enum DeadLetter {}
+/// Marks identifiers of entries in the audit.
+#[derive(Debug)]
+pub enum Audit {}
 
 impl Kind for Tenant {
     const PREFIX: &'static str = "ten";
@@ -68,6 +71,10 @@ impl Kind for DeadLetter {
     const PREFIX: &'static str = "dead";
     const NAME: &'static str = "dead letter id";
 }
+impl Kind for Audit {
+    const PREFIX: &'static str = "aud";
+    const NAME: &'static str = "audit id";
+}
 
 /// Names one tenant.
 pub type TenantId = Id<Tenant>;
@@ -83,6 +90,8 @@ pub type DeliveryId = Id<Delivery>;
 pub type ApiKeyId = Id<ApiKey>;
 /// Names one dead letter.
 pub type DeadLetterId = Id<DeadLetter>;
+/// Names one entry in the audit.
+pub type AuditId = Id<Audit>;
 
 /// A UUID that names a `K`; its text is the kind's prefix, an underscore and 32 hex digits.
 pub struct Id<K> {
@@ -142,6 +151,13 @@ impl DeliveryId {
     #[must_use]
     pub fn first(event: EventId, endpoint: EndpointId) -> Self {
         Self::from_uuid(Uuid::new_v5(&event.uuid, endpoint.uuid.as_bytes()))
+    }
+
+    /// The id of the delivery that repeats `original` because of `cause`, a replay or a dead
+    /// letter: a UUIDv5, so that work repeated after a crash names the same delivery.
+    #[must_use]
+    pub fn repeated<K>(cause: Id<K>, original: Self) -> Self {
+        Self::from_uuid(Uuid::new_v5(&cause.uuid, original.uuid.as_bytes()))
     }
 }
 

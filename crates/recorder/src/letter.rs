@@ -4,9 +4,11 @@ use broker::message::{HeaderValue, Headers, header};
 use broker::{Delivered, Properties};
 use bytes::Bytes;
 use domain::delivery::DeadReason;
+use domain::event_type::EventType;
 use domain::id::{DeadLetterId, DeliveryId, EndpointId, EventId, TenantId};
 use serde_json::Value;
 use store::dead_letters::{DeadLetterKind, NewDeadLetter};
+use time::Date;
 use uuid::Uuid;
 use wire::MessageType;
 
@@ -55,6 +57,7 @@ fn letter(message: &Delivered, kind: DeadLetterKind) -> NewDeadLetter {
     let Properties {
         content_type,
         kind: message_kind,
+        message_id,
         headers,
         ..
     } = &message.properties;
@@ -74,8 +77,11 @@ fn letter(message: &Delivered, kind: DeadLetterKind) -> NewDeadLetter {
         event: subject.event,
         delivery: subject.delivery,
         endpoint: subject.endpoint,
+        event_type: subject.event_type,
+        event_day: subject.event_day,
         content_type: content_type.clone(),
         message_kind: message_kind.clone(),
+        message_id: message_id.clone(),
         body: message.body.clone(),
         headers: json(headers),
     }
@@ -94,12 +100,14 @@ fn json(headers: &Headers) -> String {
 }
 
 /// What a message is about, as far as that can be read.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 struct Subject {
     tenant: Option<TenantId>,
     event: Option<EventId>,
     delivery: Option<DeliveryId>,
     endpoint: Option<EndpointId>,
+    event_type: Option<EventType>,
+    event_day: Option<Date>,
 }
 
 /// The same for each redelivery of a message. Two messages of the same bytes differ by the id or
@@ -147,6 +155,8 @@ fn of_event(item: Bytes) -> Option<Subject> {
     Some(Subject {
         tenant: Some(event.tenant),
         event: Some(event.id),
+        event_day: Some(event.accepted_at.to_utc().date()),
+        event_type: Some(event.event_type),
         ..Subject::default()
     })
 }
@@ -161,6 +171,8 @@ fn of_dispatch(item: Bytes) -> Option<Subject> {
         event: Some(dispatch.content.event),
         delivery: Some(dispatch.due.delivery.id),
         endpoint: Some(dispatch.due.delivery.endpoint),
+        event_type: Some(dispatch.content.event_type.clone()),
+        event_day: Some(dispatch.content.accepted_at.to_utc().date()),
     })
 }
 
@@ -171,6 +183,8 @@ fn of_report(item: Bytes) -> Option<Subject> {
         event: Some(report.event),
         delivery: Some(report.delivery.id),
         endpoint: Some(report.delivery.endpoint),
+        event_day: Some(report.day()),
+        event_type: Some(report.event_type),
     })
 }
 

@@ -43,6 +43,8 @@ fn a_parked_delivery_says_whose_it_is(#[case] reason: &str, #[case] kind: DeadLe
     );
     assert_eq!(letter.delivery, Some(delivery.id));
     assert_eq!(letter.endpoint, Some(delivery.endpoint));
+    assert_eq!(letter.event_type, Some(event.event_type));
+    assert_eq!(letter.event_day, Some(event.accepted_at.date()));
     let headers: Value = serde_json::from_str(&letter.headers).unwrap();
     assert_eq!(headers[header::REASON], reason);
 }

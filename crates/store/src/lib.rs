@@ -20,6 +20,7 @@ pub mod page;
 pub mod partitions;
 
 pub mod api_keys;
+pub mod audit;
 pub mod endpoints;
 pub mod event_types;
 pub mod tenants;

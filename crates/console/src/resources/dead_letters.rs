@@ -1,83 +1,53 @@
-//! Dead letters: what could not be processed, kept for a person.
+//! Dead letters: what nothing more is done for unless somebody asks. The platform sees all of them,
+//! a tenant its own deliveries.
 
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 use domain::id;
-use serde::Serialize;
+use serde_json::json;
 use service::problem::Problem;
-use store::dead_letters::{DeadLetter, DeadLetterFilter};
-use utoipa::ToSchema;
+use store::audit::Action;
+use store::dead_letters::{DeadLetterKind, Resolution, Viewer};
 
-use super::text::{self, Foreign};
+use super::audit;
 use crate::access::{Manage, Named, Platform, Read};
 use crate::api::Api;
+use crate::body::Body;
 use crate::page::{Listed, Paging};
 use crate::problem;
+use crate::query::Query;
 
-/// A dead letter, its body apart.
-#[derive(Serialize, ToSchema)]
-pub(crate) struct Letter {
-    id: String,
-    /// `delivery`, `poison` or `rejected`.
-    kind: &'static str,
-    /// In one word, such as `exhausted` or `undecodable`.
-    reason: String,
-    /// The same for a person.
-    detail: String,
-    /// The queue that it came from.
-    origin: String,
-    tenant: Option<String>,
-    event: Option<String>,
-    delivery: Option<String>,
-    endpoint: Option<String>,
-    created_at: String,
-    /// What was done about it, if anything was.
-    resolution: Option<String>,
-}
+mod again;
+mod many;
+pub(crate) mod of_tenant;
+mod search;
+mod view;
 
-/// A dead letter with the bytes of its message.
-#[derive(Serialize, ToSchema)]
-pub(crate) struct WithBody {
-    #[serde(flatten)]
-    letter: Letter,
-    content_type: Option<String>,
-    message_type: Option<String>,
-    body: Foreign,
-}
+use again::{Corrected, Replayed};
+use many::Many;
+use search::{Filter, Whole};
+use view::{Letter, WithBody};
 
-impl From<DeadLetter> for Letter {
-    fn from(found: DeadLetter) -> Self {
-        let letter = found.letter;
-        Self {
-            id: letter.id.to_string(),
-            kind: letter.kind.as_str(),
-            reason: letter.reason,
-            detail: letter.detail,
-            origin: letter.origin,
-            tenant: letter.tenant.map(|id| id.to_string()),
-            event: letter.event.map(|id| id.to_string()),
-            delivery: letter.delivery.map(|id| id.to_string()),
-            endpoint: letter.endpoint.map(|id| id.to_string()),
-            created_at: text::instant(found.created_at),
-            resolution: found.resolved.map(|resolved| resolved.resolution),
-        }
-    }
-}
-
-/// List the dead letters that nobody has dealt with, the newest first
+/// Search dead letters, the newest first: those that nobody has dealt with, or all
+///
+/// A page may be short, or empty, while there are more: then it names the next one.
 #[utoipa::path(get, path = "/v1/dead-letters", tag = "dead letters",
-    params(("limit" = Option<u16>, Query), ("cursor" = Option<String>, Query)),
-    responses((status = 200, body = Listed<Letter>)))]
+    params(("kind" = Option<String>, Query, description = "delivery, poison or rejected"),
+        ("reason" = Option<String>, Query), ("tenant" = Option<String>, Query, description = "ten_…"),
+        ("endpoint" = Option<String>, Query), ("event" = Option<String>, Query, description = "an event type"),
+        ("since" = Option<String>, Query), ("until" = Option<String>, Query),
+        ("state" = Option<String>, Query, description = "open, or all"),
+        ("limit" = Option<u16>, Query), ("cursor" = Option<String>, Query)),
+    responses((status = 200, body = Listed<Letter>), (status = 400)))]
 pub(crate) async fn list(
     _: Platform<Read>,
     State(api): State<Api>,
+    Query(filter): Query<Filter>,
     paging: Paging,
 ) -> Result<Listed<Letter>, Problem> {
-    let page = api
-        .store
-        .dead_letters(DeadLetterFilter::Open, paging.request)
-        .await;
+    let search = filter.for_platform().map_err(search::Fault::in_query)?;
+    let page = api.store.dead_letters(&search, paging.request).await;
     Ok(paging.listed(
         page.map_err(|error| problem::of_store(&error))?,
         Letter::from,
@@ -92,25 +62,92 @@ pub(crate) async fn get(
     State(api): State<Api>,
     Named(letter): Named<id::DeadLetter>,
 ) -> Result<Json<WithBody>, Problem> {
-    let found = api.store.dead_letter(letter).await;
-    let found = found.map_err(|error| problem::of_store(&error))?;
-    Ok(Json(WithBody {
-        content_type: found.letter.content_type.clone(),
-        message_type: found.letter.message_kind.clone(),
-        body: Foreign::of(&found.letter.body),
-        letter: found.into(),
-    }))
+    let found = api.store.dead_letter(Viewer::Platform, letter).await;
+    Ok(Json(
+        found.map_err(|error| problem::of_store(&error))?.into(),
+    ))
 }
 
-/// Discard a dead letter: it is kept, and no longer listed
+/// Discard a dead letter: it is kept, and no longer open
 #[utoipa::path(delete, path = "/v1/dead-letters/{letter}", tag = "dead letters",
-    params(("letter" = String, Path)), responses((status = 204), (status = 404)))]
+    params(("letter" = String, Path)),
+    responses((status = 204), (status = 404), (status = 409, description = "somebody has dealt with it")))]
 pub(crate) async fn discard(
-    _: Platform<Manage>,
+    by: Platform<Manage>,
     State(api): State<Api>,
     Named(letter): Named<id::DeadLetter>,
 ) -> Result<StatusCode, Problem> {
-    let discarded = api.store.resolve_dead_letter(letter, "discarded").await;
+    let action = Action::DeadLetterDiscarded;
+    let deed = audit::deed(by.key, None, action, letter, &json!({}));
+    let (store, viewer) = (&api.store, Viewer::Platform);
+    let discarded = store
+        .resolve_dead_letter(viewer, letter, Resolution::Discarded, &deed)
+        .await;
     discarded.map_err(|error| problem::of_store(&error))?;
     Ok(StatusCode::NO_CONTENT)
+}
+
+/// Replay a dead letter: a delivery as a new one, any other message where it came from
+///
+/// A rejected message may be corrected: its body is replaced.
+#[utoipa::path(post, path = "/v1/dead-letters/{letter}/replay", tag = "dead letters",
+    params(("letter" = String, Path)), request_body = Corrected,
+    responses((status = 202, body = Replayed), (status = 404),
+        (status = 409, description = "somebody has dealt with it, or it can't be replayed"), (status = 422), (status = 503)))]
+pub(crate) async fn replay(
+    by: Platform<Manage>,
+    State(api): State<Api>,
+    Named(letter): Named<id::DeadLetter>,
+    Body(corrected): Body<Corrected>,
+) -> Result<(StatusCode, Json<Replayed>), Problem> {
+    let found = api.store.dead_letter(Viewer::Platform, letter).await;
+    let found = found.map_err(|error| problem::of_store(&error))?;
+    let correction = corrected.judged(&found)?;
+    again::replay(&api, by.key, found, correction).await
+}
+
+/// Replay many poison or rejected messages, as many as a few seconds allow; or count them, by a
+/// dry run
+#[utoipa::path(post, path = "/v1/dead-letters/replay", tag = "dead letters", request_body = Whole,
+    responses((status = 200, body = Many), (status = 422, description = "such as deliveries: these are replayed by a replay of their tenant")))]
+pub(crate) async fn replay_many(
+    by: Platform<Manage>,
+    State(api): State<Api>,
+    Body(whole): Body<Whole>,
+) -> Result<Json<Many>, Problem> {
+    let is_dry = whole.dry_run;
+    let search = whole
+        .filter()
+        .for_platform()
+        .map_err(search::Fault::in_body)?;
+    match search.kind {
+        Some(DeadLetterKind::Poison | DeadLetterKind::Rejected) => {}
+        Some(DeadLetterKind::Delivery) | None => {
+            let detail = "poison or rejected; deliveries are replayed by a replay of their tenant";
+            return Err(problem::invalid("#/kind", detail));
+        }
+    }
+    if is_dry {
+        return many::count(&api, &search).await.map(Json);
+    }
+    many::replay(&api, by.key, &search).await.map(Json)
+}
+
+/// Discard many dead letters, as many as a few seconds allow; or count them, by a dry run
+#[utoipa::path(post, path = "/v1/dead-letters/discard", tag = "dead letters", request_body = Whole,
+    responses((status = 200, body = Many), (status = 422)))]
+pub(crate) async fn discard_many(
+    by: Platform<Manage>,
+    State(api): State<Api>,
+    Body(whole): Body<Whole>,
+) -> Result<Json<Many>, Problem> {
+    let is_dry = whole.dry_run;
+    let search = whole
+        .filter()
+        .for_platform()
+        .map_err(search::Fault::in_body)?;
+    if is_dry {
+        return many::count(&api, &search).await.map(Json);
+    }
+    many::discard(&api, by.key, None, &search).await.map(Json)
 }

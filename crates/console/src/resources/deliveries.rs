@@ -3,15 +3,12 @@
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
-use domain::attempt::{AttemptNumber, Trigger};
-use domain::delivery::{self, Due};
-use domain::dispatch::{Custody, Dispatch};
+use domain::delivery;
 use domain::id::{self, DeliveryId};
-use domain::tier::Wait;
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
+use serde_json::json;
 use service::problem::Problem;
-use time::OffsetDateTime;
-use utoipa::ToSchema;
+use store::audit::Action;
 use uuid::Uuid;
 
 use crate::access::{InTenant, Manage, Named, Read};
@@ -19,7 +16,8 @@ use crate::api::Api;
 use crate::page::{Listed, Paging};
 use crate::problem;
 use crate::query::Query;
-use crate::release::on_retry_lane;
+use crate::resources::again::{self, Again, Begun};
+use crate::resources::audit;
 
 mod view;
 
@@ -31,15 +29,6 @@ pub(crate) struct Filter {
     event: Option<String>,
     endpoint: Option<String>,
     state: Option<String>,
-}
-
-/// A replay that was begun.
-#[derive(Serialize, ToSchema)]
-pub(crate) struct Replay {
-    /// The new delivery.
-    id: String,
-    /// The delivery that it repeats.
-    replay_of: String,
 }
 
 /// List deliveries of an event, of an endpoint, or in a state, the latest first
@@ -128,12 +117,12 @@ pub(crate) async fn get(
 /// The receiver sees the same `webhook-id`.
 #[utoipa::path(post, path = "/v1/tenants/{tenant}/deliveries/{delivery}/replay", tag = "deliveries",
     params(("tenant" = String, Path), ("delivery" = String, Path)),
-    responses((status = 202, body = Replay), (status = 404), (status = 503)))]
+    responses((status = 202, body = Begun), (status = 404), (status = 503)))]
 pub(crate) async fn replay(
     at: InTenant<Manage>,
     State(api): State<Api>,
     Named(named): Named<id::Delivery>,
-) -> Result<(StatusCode, Json<Replay>), Problem> {
+) -> Result<(StatusCode, Json<Begun>), Problem> {
     let of_store = |error| problem::of_store(&error);
     let original = api
         .store
@@ -145,40 +134,21 @@ pub(crate) async fn replay(
         .event(at.tenant, original.event)
         .await
         .map_err(of_store)?;
-    let again = delivery::Delivery {
-        id: DeliveryId::from_uuid(Uuid::now_v7()),
-        endpoint: original.delivery.endpoint,
-        trigger: Trigger::Replay,
-        replay_of: Some(original.delivery.id),
-    };
-    let dispatch = Dispatch {
-        content: event.content().into(),
-        due: Due {
-            delivery: again,
-            attempt: AttemptNumber::FIRST,
+    let begun = again::deliver(
+        &api,
+        Again {
+            id: DeliveryId::from_uuid(Uuid::now_v7()),
+            original: original.delivery.id,
+            endpoint: original.delivery.endpoint,
+            event: &event,
         },
-        wait: Wait::NONE,
-        custody: Custody::Sole,
-        overflows: 0,
-    };
-    api.publisher
-        .publish(on_retry_lane(&dispatch, api.shards))
-        .await
-        .map_err(|error| {
-            tracing::warn!(%error, "a replay was not published");
-            problem::unavailable("the broker does not take the replay now: try again")
-        })?;
-    // From here on it is under way; its row also appears with its first report.
-    if let Err(error) = api
-        .store
-        .insert_replay(&again, &event, OffsetDateTime::now_utc())
-        .await
-    {
-        tracing::warn!(%error, delivery.id = %again.id, "a replay is not on record yet");
+    )
+    .await?;
+    if let Err(error) = api.store.resolve_letters_of(original.delivery.id).await {
+        tracing::warn!(%error, delivery.id = %named, "a replayed delivery's dead letter stays open");
     }
-    let told = Replay {
-        id: again.id.to_string(),
-        replay_of: original.delivery.id.to_string(),
-    };
-    Ok((StatusCode::ACCEPTED, Json(told)))
+    let action = Action::DeliveryReplayed;
+    let deed = audit::deed(at.key, Some(at.tenant), action, named, &json!({}));
+    audit::note(&api, deed).await;
+    Ok((StatusCode::ACCEPTED, Json(begun)))
 }

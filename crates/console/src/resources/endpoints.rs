@@ -6,8 +6,10 @@ use axum::http::{StatusCode, header};
 use axum::response::IntoResponse;
 use domain::id::{self, EndpointId};
 use serde::Serialize;
+use serde_json::json;
 use service::problem::Problem;
 use signature::Secret;
+use store::audit::Action;
 use store::endpoints::{EndpointRecord, Precondition, Switch};
 use utoipa::ToSchema;
 
@@ -17,6 +19,7 @@ use crate::body::{Body, Created};
 use crate::etag::{self, IfMatch};
 use crate::page::{Listed, Paging};
 use crate::problem;
+use crate::resources::audit;
 
 mod settings;
 mod view;
@@ -178,7 +181,7 @@ pub(crate) async fn pause(
     State(api): State<Api>,
     Named(endpoint): Named<id::Endpoint>,
 ) -> Result<impl IntoResponse, Problem> {
-    switch(&api, &at, endpoint, Switch::Pause).await
+    switch(&api, &at, endpoint, Switch::Pause, Action::EndpointPaused).await
 }
 
 /// Resume an endpoint that was paused or disabled: what was held is delivered, the oldest first
@@ -190,7 +193,7 @@ pub(crate) async fn resume(
     State(api): State<Api>,
     Named(endpoint): Named<id::Endpoint>,
 ) -> Result<impl IntoResponse, Problem> {
-    switch(&api, &at, endpoint, Switch::Enable).await
+    switch(&api, &at, endpoint, Switch::Enable, Action::EndpointResumed).await
 }
 
 async fn switch(
@@ -198,12 +201,16 @@ async fn switch(
     at: &InTenant<Manage>,
     endpoint: EndpointId,
     switch: Switch<'_>,
+    action: Action,
 ) -> Result<impl IntoResponse + use<>, Problem> {
     let switched = api
         .store
         .switch_endpoint(at.tenant, endpoint, Precondition::Any, switch)
-        .await;
-    Ok(tagged(switched.map_err(|error| problem::of_store(&error))?))
+        .await
+        .map_err(|error| problem::of_store(&error))?;
+    let deed = audit::deed(at.key, Some(at.tenant), action, endpoint, &json!({}));
+    audit::note(api, deed).await;
+    Ok(tagged(switched))
 }
 
 /// 32 random bytes, as Standard Webhooks asks.

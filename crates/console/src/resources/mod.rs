@@ -1,6 +1,7 @@
 //! The resources, one a file: what they look like, and what may be done to them.
 
 pub(crate) mod api_keys;
+pub(crate) mod audit;
 pub(crate) mod dead_letters;
 pub(crate) mod deliveries;
 pub(crate) mod egress_ips;
@@ -9,6 +10,7 @@ pub(crate) mod event_types;
 pub(crate) mod events;
 pub(crate) mod tenants;
 
+mod again;
 mod own_headers;
 mod text;
 

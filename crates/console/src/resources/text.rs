@@ -4,8 +4,8 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde::Serialize;
 use service::problem::Problem;
-use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
+use time::{OffsetDateTime, UtcOffset};
 use utoipa::ToSchema;
 
 use crate::problem;
@@ -47,6 +47,13 @@ fn bound(least: usize, most: usize) -> String {
 /// An instant as RFC 3339 in UTC.
 pub(super) fn instant(at: OffsetDateTime) -> String {
     at.to_utc().format(&Rfc3339).unwrap_or_default()
+}
+
+/// An instant that somebody gave as RFC 3339, if the record has a place for it.
+pub(super) fn read_instant(text: &str) -> Option<OffsetDateTime> {
+    let at = OffsetDateTime::parse(text, &Rfc3339).ok()?;
+    let at = at.checked_to_offset(UtcOffset::UTC)?;
+    (1..=9998).contains(&at.year()).then_some(at)
 }
 
 /// Bytes that somebody else wrote: as text where they are UTF-8, else as base64.

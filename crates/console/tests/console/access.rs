@@ -15,6 +15,7 @@ impl Ids {
     async fn of(world: &World, tenant: &Tenant) -> Self {
         let endpoint = world.endpoint(tenant).await;
         let delivery = past::delivery(world, tenant, &endpoint, DELIVERED).await;
+        let letter = past::letter(world, &delivery).await;
         Self(vec![
             ("tenant", tenant.id.to_string()),
             ("endpoint", text(&endpoint, "id").to_owned()),
@@ -22,7 +23,7 @@ impl Ids {
             ("delivery", delivery.delivery.id.to_string()),
             ("name", "shipment.created".to_owned()),
             ("key", "key_0193a5c8e0b87c3aa1f2c9d8e7f60512".to_owned()),
-            ("letter", "dead_0193a5c8e0b87c3aa1f2c9d8e7f60512".to_owned()),
+            ("letter", letter.id.to_string()),
         ])
     }
 

@@ -6,7 +6,9 @@
 )]
 
 mod access;
+mod audit;
 mod bodies;
+mod dead_letters;
 mod deliveries;
 mod endpoints;
 mod held;

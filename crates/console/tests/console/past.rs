@@ -4,13 +4,14 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use domain::attempt::{AttemptNumber, Trigger};
-use domain::delivery::Delivery;
+use domain::delivery::{DeadReason, Delivery};
 use domain::event::{Event, Identity};
-use domain::id::{DeliveryId, EndpointId, EventId, IngestId};
+use domain::id::{DeadLetterId, DeliveryId, EndpointId, EventId, IngestId};
 use domain::outcome::Observed;
 use domain::report::{AttemptReport, Extent, Report, Standing};
 use domain::trace::TraceContext;
 use serde_json::Value;
+use store::dead_letters::{DeadLetterKind, NewDeadLetter};
 use store::events::NewEvent;
 use time::OffsetDateTime;
 use uuid::Uuid;
@@ -53,6 +54,37 @@ pub(crate) async fn delivery(
     world.store.record_reports(batch).await.unwrap();
     report
 }
+
+/// Records the dead letter of a delivery.
+pub(crate) async fn letter(world: &World, report: &Report) -> NewDeadLetter {
+    let letter = NewDeadLetter {
+        id: DeadLetterId::from_uuid(Uuid::now_v7()),
+        kind: DeadLetterKind::Delivery,
+        reason: "exhausted".to_owned(),
+        detail: String::new(),
+        origin: "posthaste.dispatch.retry.00".to_owned(),
+        tenant: Some(report.tenant),
+        event: Some(report.event),
+        delivery: Some(report.delivery.id),
+        endpoint: Some(report.delivery.endpoint),
+        event_type: Some(report.event_type.clone()),
+        event_day: Some(report.day()),
+        content_type: Some("application/x-protobuf".to_owned()),
+        message_kind: Some("posthaste.v1.Batch+Dispatch".to_owned()),
+        message_id: None,
+        body: Bytes::from_static(b"\xff its message"),
+        headers: "{}".to_owned(),
+    };
+    let letters = std::slice::from_ref(&letter);
+    world.store.insert_dead_letters(letters).await.unwrap();
+    letter
+}
+
+/// The standing of what was given up at once.
+pub(crate) const DEAD: Standing = Standing::Dead {
+    attempt: AttemptNumber::FIRST,
+    reason: DeadReason::Exhausted,
+};
 
 /// The standing of what arrived at once.
 pub(crate) const DELIVERED: Standing = Standing::Delivered {

@@ -1,12 +1,9 @@
-//! What belongs to the whole platform: tenants, keys, event types, dead letters, addresses.
+//! What belongs to the whole platform: tenants, keys, event types, addresses.
 
 use axum::http::Method;
-use bytes::Bytes;
-use domain::id::{DeadLetterId, TenantId};
+use domain::id::TenantId;
 use serde_json::{Value, json};
-use store::dead_letters::{DeadLetterKind, NewDeadLetter};
 use testkit::{Fetched, eventually};
-use uuid::Uuid;
 
 use crate::world::{PATIENCE, World, problem, send, send_json, text};
 
@@ -260,57 +257,5 @@ async fn where_deliveries_come_from_is_anybodys_to_know() {
     let request = world.anonymous(Method::GET, "/v1/egress-ips");
     let answer = send(request, "").await;
     assert_eq!(answer.json(), json!({"data": ["192.0.2.7/32"]}));
-    world.stop().await;
-}
-
-fn letter(body: &'static [u8]) -> NewDeadLetter {
-    NewDeadLetter {
-        id: DeadLetterId::from_uuid(Uuid::now_v7()),
-        kind: DeadLetterKind::Poison,
-        reason: "undecodable".to_owned(),
-        detail: "not ours".to_owned(),
-        origin: "posthaste.fanout.0".to_owned(),
-        tenant: None,
-        event: None,
-        delivery: None,
-        endpoint: None,
-        content_type: Some("text/html".to_owned()),
-        message_kind: None,
-        body: Bytes::from_static(body),
-        headers: "{}".to_owned(),
-    }
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn dead_letters_are_looked_at_and_discarded() {
-    let world = World::start().await;
-    let (readable, binary) = (letter(b"<script>"), letter(b"\xff\0"));
-    let letters = [readable.clone(), binary.clone()];
-    world.store.insert_dead_letters(&letters).await.unwrap();
-    let list = async || {
-        let listed = world.get(&world.platform, "/v1/dead-letters").await.json();
-        listed["data"].as_array().unwrap().clone()
-    };
-    let listed = list().await;
-    assert_eq!(listed.len(), 2);
-    assert!(listed.iter().all(|one| one.get("body").is_none()));
-    assert!(listed.iter().all(|one| one["kind"] == "poison"));
-
-    let path = |of: &NewDeadLetter| format!("/v1/dead-letters/{}", of.id);
-    let got = world.get(&world.platform, &path(&readable)).await.json();
-    assert_eq!(got["body"], json!({"text": "<script>"}));
-    assert_eq!(got["content_type"], "text/html");
-    assert_eq!(got["reason"], "undecodable");
-    let got = world.get(&world.platform, &path(&binary)).await.json();
-    assert_eq!(got["body"], json!({"base64": "/wA="}));
-
-    assert_eq!(
-        world.delete(&world.platform, &path(&binary)).await.status,
-        204
-    );
-    let [left] = list().await.try_into().unwrap();
-    assert_eq!(text(&left, "id"), readable.id.to_string());
-    let got = world.get(&world.platform, &path(&binary)).await.json();
-    assert_eq!(got["resolution"], "discarded");
     world.stop().await;
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use axum::http::{Method, Request, request};
 use broker::topology::Topology;
-use broker::{Broker, ConsumerOptions};
+use broker::{Broker, ConsumerOptions, Delivered};
 use bytes::Bytes;
 use console::{Config, Parts};
 use domain::address::AddressPolicy;
@@ -174,21 +174,26 @@ impl World {
 
     /// The next message on the retry lane, decoded.
     pub(crate) async fn next_on_retry_lane(&self) -> Dispatch {
+        let queue = broker::topology::queue::dispatch_retry(shard());
+        let body = self.next_of(queue).await.body;
+        let [item] = wire::batch::split(body).unwrap().try_into().unwrap();
+        let [dispatch] = wire::dispatch::decode(item).unwrap().try_into().unwrap();
+        dispatch
+    }
+
+    /// The next message of a queue.
+    pub(crate) async fn next_of(&self, queue: String) -> Delivered {
         let options = ConsumerOptions {
-            queue: broker::topology::queue::dispatch_retry(shard()),
+            queue,
             prefetch: 1,
             name: "test".to_owned(),
         };
         let mut consumer = self.broker.consumer(options, CancellationToken::new());
         let received = tokio::time::timeout(PATIENCE, consumer.next()).await;
         let received = received.expect("a message in time").expect("not stopped");
-        let [item] = wire::batch::split(received.body.clone())
-            .unwrap()
-            .try_into()
-            .unwrap();
-        let [dispatch] = wire::dispatch::decode(item).unwrap().try_into().unwrap();
-        received.ack().await;
-        dispatch
+        let (delivered, acker) = received.into_parts();
+        acker.ack().await;
+        delivered
     }
 }
 

@@ -14,7 +14,7 @@ use domain::report::{AttemptReport, Extent, Report, Standing};
 use domain::shard::{Shard, Shards};
 use domain::trace::TraceContext;
 use service::{Drained, Health, Lifecycle, Readiness};
-use store::dead_letters::{DeadLetterFilter, NewDeadLetter};
+use store::dead_letters::{NewDeadLetter, Search, Viewer, Which};
 use store::{Keyring, PageRequest, Store};
 use testkit::{Proxy, Stack, eventually};
 use time::OffsetDateTime;
@@ -179,22 +179,23 @@ impl Rig {
 
     /// The dead letters, once there are exactly so many.
     pub(crate) async fn letters(&self, count: usize) -> Vec<NewDeadLetter> {
-        eventually(PATIENCE, "dead letters", async || {
-            let page = PageRequest::FIRST;
-            let page = self.store.dead_letters(DeadLetterFilter::All, page).await;
-            let letters: Vec<_> = page
-                .unwrap()
-                .rows
-                .into_iter()
-                .map(|one| one.letter)
-                .collect();
+        let search = Search::of(Which::All);
+        let found = eventually(PATIENCE, "dead letters", async || {
+            let page = self.store.dead_letters(&search, PageRequest::FIRST).await;
+            let letters = page.unwrap().rows;
             if letters.len() == count {
                 Ok(letters)
             } else {
                 Err(letters)
             }
         })
-        .await
+        .await;
+        let mut letters = Vec::new();
+        for one in found {
+            let letter = self.store.dead_letter(Viewer::Platform, one.id).await;
+            letters.push(letter.unwrap().letter);
+        }
+        letters
     }
 }
 

@@ -5,6 +5,7 @@
     reason = "test support: a panic is the failure's report"
 )]
 
+mod audit;
 mod dead_letters;
 mod deliveries;
 mod directory;

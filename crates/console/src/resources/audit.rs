@@ -1,0 +1,96 @@
+//! The audit: who did what, and when.
+
+use axum::extract::State;
+use domain::id::{ApiKeyId, TenantId};
+use serde::Serialize;
+use serde_json::Value;
+use service::problem::Problem;
+use store::audit::{Action, Deed};
+use utoipa::ToSchema;
+
+use super::text;
+use crate::access::{Platform, Read};
+use crate::api::Api;
+use crate::page::{Listed, Paging};
+use crate::problem;
+
+/// An entry of the audit.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Entry {
+    #[schema(example = "aud_0193a5c8e0b87c3aa1f2c9d8e7f60512")]
+    id: String,
+    at: String,
+    /// The key that asked for it.
+    key: String,
+    /// As the key was called then.
+    key_name: String,
+    #[schema(example = "replay.created")]
+    action: String,
+    /// Whose data it was done to; null: the platform's.
+    tenant: Option<String>,
+    /// What it was done to.
+    subject: String,
+    /// More about it.
+    detail: Value,
+}
+
+impl From<store::audit::Entry> for Entry {
+    fn from(entry: store::audit::Entry) -> Self {
+        Self {
+            id: entry.id.to_string(),
+            at: text::instant(entry.at),
+            key: entry.key.to_string(),
+            key_name: entry.key_name,
+            action: entry.action,
+            tenant: entry.tenant.map(|id| id.to_string()),
+            subject: entry.subject,
+            detail: serde_json::from_str(&entry.detail).unwrap_or_default(),
+        }
+    }
+}
+
+/// What is to be written down.
+pub(super) fn deed(
+    by: ApiKeyId,
+    tenant: Option<TenantId>,
+    action: Action,
+    subject: impl ToString,
+    detail: &Value,
+) -> Deed {
+    Deed {
+        by,
+        tenant,
+        action,
+        subject: subject.to_string(),
+        detail: detail.to_string(),
+    }
+}
+
+/// Writes a deed down that is done. It is done whether or not the record has a moment for this.
+pub(super) async fn note(api: &Api, deed: Deed) {
+    if let Err(error) = api.store.audit(&deed).await {
+        tracing::error!(
+            error = &error as &dyn std::error::Error,
+            action = deed.action.as_str(),
+            subject = deed.subject,
+            key.id = %deed.by,
+            "a deed is not in the audit"
+        );
+    }
+}
+
+/// List who did what, the latest first
+#[utoipa::path(get, path = "/v1/audit", tag = "audit",
+    params(("limit" = Option<u16>, Query), ("cursor" = Option<String>, Query)),
+    responses((status = 200, body = Listed<Entry>)))]
+pub(crate) async fn list(
+    _: Platform<Read>,
+    State(api): State<Api>,
+    paging: Paging,
+) -> Result<Listed<Entry>, Problem> {
+    let page = api.store.audit_entries(paging.request).await;
+    Ok(paging.listed(
+        page.map_err(|error| problem::of_store(&error))?,
+        Entry::from,
+    ))
+}

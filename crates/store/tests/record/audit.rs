@@ -1,0 +1,59 @@
+use domain::id::{ApiKeyId, TenantId};
+use store::PageRequest;
+use store::api_keys::{NewApiKey, Reach, Scope};
+use store::audit::{Action, Deed};
+use uuid::Uuid;
+
+use crate::support::Db;
+
+#[tokio::test]
+async fn an_entry_says_who_what_and_when() {
+    let db = Db::new().await;
+    let new = NewApiKey {
+        name: "support".into(),
+        reach: Reach::Platform,
+        scopes: vec![Scope::Manage],
+    };
+    let (key, _) = db.store.create_api_key(&new).await.unwrap();
+    let tenant = TenantId::from_uuid(Uuid::from_u128(1));
+    let deed = |by, subject: &str| Deed {
+        by,
+        tenant: Some(tenant),
+        action: Action::EndpointPaused,
+        subject: subject.into(),
+        detail: r#"{"a":1}"#.into(),
+    };
+    for number in 0..7 {
+        let subject = format!("ep_{number}");
+        db.store.audit(&deed(key.id, &subject)).await.unwrap();
+    }
+    // A key that is no longer there has no name, and its deed counts.
+    let unknown = ApiKeyId::from_uuid(Uuid::nil());
+    db.store.audit(&deed(unknown, "last")).await.unwrap();
+
+    let (mut page, mut entries) = (
+        PageRequest {
+            after: None,
+            rows: 3,
+        },
+        Vec::new(),
+    );
+    loop {
+        let read = db.store.audit_entries(page).await.unwrap();
+        page.after = read.next;
+        entries.extend(read.rows);
+        if page.after.is_none() {
+            break;
+        }
+    }
+    assert_eq!(entries.len(), 8);
+    assert!(entries.is_sorted_by(|one, next| one.at >= next.at));
+    assert_eq!((&*entries[0].subject, &*entries[0].key_name), ("last", ""));
+    let first = &entries[7];
+    assert_eq!((first.key, &*first.key_name), (key.id, "support"));
+    assert_eq!(
+        (first.tenant, &*first.action),
+        (Some(tenant), "endpoint.paused")
+    );
+    assert_eq!((&*first.subject, &*first.detail), ("ep_0", r#"{"a":1}"#));
+}
