@@ -18,7 +18,8 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::resources::{
-    api_keys, audit, dead_letters, deliveries, egress_ips, endpoints, event_types, events, tenants,
+    api_keys, audit, dead_letters, deliveries, egress_ips, endpoints, event_types, events, replays,
+    tenants,
 };
 
 /// What every request is served with.
@@ -85,6 +86,11 @@ fn routes() -> OpenApiRouter<Api> {
         .routes(routes!(deliveries::list))
         .routes(routes!(deliveries::get))
         .routes(routes!(deliveries::replay))
+        .routes(routes!(replays::list, replays::create))
+        .routes(routes!(replays::get, replays::change))
+        .routes(routes!(replays::pause))
+        .routes(routes!(replays::resume))
+        .routes(routes!(replays::cancel))
         .routes(routes!(dead_letters::list))
         .routes(routes!(dead_letters::get, dead_letters::discard))
         .routes(routes!(dead_letters::replay))

@@ -20,6 +20,7 @@ mod query;
 mod resources;
 
 mod release;
+mod replay;
 mod run;
 
 pub use api::openapi;

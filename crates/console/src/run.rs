@@ -13,6 +13,7 @@ use tokio::net::TcpListener;
 use crate::api::{Api, router};
 use crate::config::Config;
 use crate::release::Release;
+use crate::replay::Engine;
 
 /// How often readiness is looked at.
 const LOOK: Duration = Duration::from_millis(500);
@@ -47,6 +48,12 @@ pub async fn run(config: Config, parts: Parts, life: Lifecycle, health: Health) 
         shards: parts.shards,
         rate: config.release_rate,
     };
+    let engine = Engine {
+        store: parts.store.clone(),
+        publisher: publisher.clone(),
+        shards: parts.shards,
+        life: life.clone(),
+    };
     let access = parts.access.clone();
     let api = Api {
         store: parts.store,
@@ -71,6 +78,7 @@ pub async fn run(config: Config, parts: Parts, life: Lifecycle, health: Health) 
     tokio::join!(
         server::serve(parts.listener, router(api), life.clone()),
         release.run(life.stop().clone()),
+        engine.run(),
         watch,
     );
 }

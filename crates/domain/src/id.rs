@@ -39,6 +39,9 @@ pub enum ApiKey {}
 /// Marks identifiers of dead letters.
 #[derive(Debug)]
 pub enum DeadLetter {}
+/// Marks identifiers of replays.
+#[derive(Debug)]
+pub enum Replay {}
 /// Marks identifiers of entries in the audit.
 #[derive(Debug)]
 pub enum Audit {}
@@ -71,6 +74,10 @@ impl Kind for DeadLetter {
     const PREFIX: &'static str = "dead";
     const NAME: &'static str = "dead letter id";
 }
+impl Kind for Replay {
+    const PREFIX: &'static str = "rpl";
+    const NAME: &'static str = "replay id";
+}
 impl Kind for Audit {
     const PREFIX: &'static str = "aud";
     const NAME: &'static str = "audit id";
@@ -90,6 +97,8 @@ pub type DeliveryId = Id<Delivery>;
 pub type ApiKeyId = Id<ApiKey>;
 /// Names one dead letter.
 pub type DeadLetterId = Id<DeadLetter>;
+/// Names one replay of many deliveries.
+pub type ReplayId = Id<Replay>;
 /// Names one entry in the audit.
 pub type AuditId = Id<Audit>;
 

@@ -23,6 +23,7 @@ pub mod attempt;
 pub mod delivery;
 pub mod dispatch;
 pub mod outcome;
+pub mod replay;
 pub mod report;
 pub mod retry;
 pub mod retry_after;

@@ -94,3 +94,15 @@ pub const PAGE_ROWS: u16 = 250;
 
 /// The rows on a page of a list where the caller names no number.
 pub const PAGE_ROWS_DEFAULT: u16 = 50;
+
+/// The most deliveries a second that a replay may ask for.
+pub const REPLAY_RATE: u16 = 5_000;
+
+/// The deliveries a second of a replay that names no rate.
+pub const REPLAY_RATE_DEFAULT: u16 = 100;
+
+/// The most deliveries that a replay may name one by one.
+pub const REPLAY_NAMED: usize = 1_000;
+
+/// The most replays of a tenant that are neither finished nor cancelled.
+pub const REPLAYS_OPEN: u16 = 20;

@@ -33,6 +33,7 @@ pub mod deliveries;
 pub mod events;
 pub mod held;
 pub mod operational;
+pub mod replays;
 mod reports;
 
 pub use config::Config;

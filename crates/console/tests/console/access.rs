@@ -16,6 +16,9 @@ impl Ids {
         let endpoint = world.endpoint(tenant).await;
         let delivery = past::delivery(world, tenant, &endpoint, DELIVERED).await;
         let letter = past::letter(world, &delivery).await;
+        let body = json!({"deliveries": [delivery.delivery.id]});
+        let path = tenant.path("replays");
+        let replay = world.post(&tenant.key, &path, body).await.json();
         Self(vec![
             ("tenant", tenant.id.to_string()),
             ("endpoint", text(&endpoint, "id").to_owned()),
@@ -24,6 +27,7 @@ impl Ids {
             ("name", "shipment.created".to_owned()),
             ("key", "key_0193a5c8e0b87c3aa1f2c9d8e7f60512".to_owned()),
             ("letter", letter.id.to_string()),
+            ("replay", text(&replay, "id").to_owned()),
         ])
     }
 

@@ -15,6 +15,7 @@ mod held;
 mod paging;
 mod platform;
 mod replay;
+mod replays;
 mod secrets;
 
 mod document;

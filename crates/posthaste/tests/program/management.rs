@@ -259,6 +259,7 @@ async fn no_tenant_reaches_into_another() {
             .replace("{event}", "evt_00000000000000000000000000000000")
             .replace("{delivery}", "dlv_00000000000000000000000000000000")
             .replace("{letter}", "dead_00000000000000000000000000000000")
+            .replace("{replay}", "rpl_00000000000000000000000000000000")
             .replace("{key}", "key_00000000000000000000000000000000")
             .replace("{name}", "shipment.created");
         for (method, described) in methods.as_object().unwrap() {

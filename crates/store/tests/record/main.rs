@@ -16,6 +16,7 @@ mod management;
 mod operational;
 mod outage;
 mod partitions;
+mod replays;
 mod reports;
 mod schema;
 mod secrets;
