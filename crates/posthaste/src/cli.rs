@@ -3,7 +3,7 @@
 use clap::{Parser, Subcommand};
 use service::telemetry::{Telemetry, TelemetryConfig};
 
-use crate::cmd::{endpoints, keys, listen, migrate, publish, topology};
+use crate::cmd::{endpoints, keys, listen, migrate, publish, replays, topology};
 use crate::{demo, roles, up};
 
 /// Delivers webhooks: publish an event, and every endpoint that subscribed to it gets it, signed,
@@ -32,6 +32,7 @@ enum Command {
     Listen(listen::Listen),
     Publish(publish::Publish),
     Endpoints(endpoints::Endpoints),
+    Replays(replays::Replays),
 }
 
 impl Cli {
@@ -52,6 +53,7 @@ impl Cli {
             Command::Listen(listen) => listen::run(listen).await,
             Command::Publish(publish) => publish::run(publish).await,
             Command::Endpoints(endpoints) => endpoints::run(endpoints).await,
+            Command::Replays(replays) => replays::run(replays).await,
         }
     }
 }

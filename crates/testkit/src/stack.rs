@@ -119,6 +119,31 @@ impl Stack {
         .await;
     }
 
+    /// Gives every delivery on record up, as if its receiver had refused it to the end, with its
+    /// dead letter: many of them at small cost.
+    ///
+    /// # Panics
+    /// When the database is not a migrated one.
+    pub async fn give_up_deliveries(&self) {
+        self.execute(
+            "with dead as (
+                 update deliveries
+                 set state = 'dead', dead_reason = 'exhausted', next_attempt_at = null,
+                     rank = attempt * 4 + 3
+                 where state <> 'dead'
+                 returning *
+             )
+             insert into dead_letters (id, kind, reason, detail, origin, tenant_id, event_id,
+                                       delivery_id, endpoint_id, event_type, event_day,
+                                       content_type, message_kind, body, headers)
+             select gen_random_uuid(), 'delivery', 'exhausted', '', 'posthaste.dispatch.retry.00',
+                    tenant_id, event_id, id, endpoint_id, event_type, day,
+                    'application/x-protobuf', 'posthaste.v1.Batch+Dispatch', '', '{}'
+             from dead",
+        )
+        .await;
+    }
+
     /// Runs statements on the database, on a connection of its own.
     ///
     /// # Panics

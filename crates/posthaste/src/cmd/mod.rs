@@ -5,4 +5,5 @@ pub(crate) mod keys;
 pub(crate) mod listen;
 pub(crate) mod migrate;
 pub(crate) mod publish;
+pub(crate) mod replays;
 pub(crate) mod topology;

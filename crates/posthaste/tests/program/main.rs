@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that fails here says where")]
 
+mod dead_letters;
 mod delivery;
 mod demonstration;
 mod fairness;
@@ -10,5 +11,6 @@ mod management;
 mod publishers;
 mod publishing;
 mod quarantine;
+mod replays;
 mod retrying;
 mod support;
