@@ -7,6 +7,7 @@
 //! cargo run --release -p bench -- retries
 //! cargo run --release -p bench -- isolation
 //! cargo run --release -p bench -- fairness
+//! cargo run --release -p bench -- replay
 //! ```
 //!
 //! Each role, the load and the receiver are processes of their own, so that CPU time can be told
@@ -27,6 +28,7 @@ mod isolation;
 mod latency;
 mod platform;
 mod receiver;
+mod replay;
 mod retries;
 mod table;
 mod throughput;
@@ -49,6 +51,8 @@ enum Measure {
     Isolation(isolation::Isolation),
     /// What a tenant that publishes much at once costs one that publishes little.
     Fairness(fairness::Fairness),
+    /// What a bulk replay costs live deliveries, and how well it holds its rate.
+    Replay(replay::Replay),
     /// The receiver's process, which the measurements start themselves.
     #[command(hide = true)]
     Receiver,
@@ -63,6 +67,7 @@ async fn main() -> anyhow::Result<()> {
         Measure::Retries(retries) => retries::run(retries).await,
         Measure::Isolation(isolation) => isolation::run(isolation).await,
         Measure::Fairness(fairness) => fairness::run(fairness).await,
+        Measure::Replay(replay) => replay::run(replay).await,
         Measure::Receiver => receiver::serve().await,
     }
 }

@@ -97,7 +97,17 @@ impl Platform {
     /// Posts to the management API, and returns what it answered.
     pub(crate) async fn call(&self, path: &str, body: &Value) -> anyhow::Result<Value> {
         let request = self.http.post(format!("{}{path}", self.console_url));
-        let answer = request.bearer_auth(&self.key).json(body).send().await?;
+        self.answer(path, request.json(body)).await
+    }
+
+    /// Gets from the management API.
+    pub(crate) async fn get(&self, path: &str) -> anyhow::Result<Value> {
+        let request = self.http.get(format!("{}{path}", self.console_url));
+        self.answer(path, request).await
+    }
+
+    async fn answer(&self, path: &str, request: reqwest::RequestBuilder) -> anyhow::Result<Value> {
+        let answer = request.bearer_auth(&self.key).send().await?;
         let status = answer.status();
         let text = answer.text().await?;
         ensure!(status.is_success(), "{path}: {status} {text}");

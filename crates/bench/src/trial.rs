@@ -13,7 +13,7 @@ pub(crate) struct Trial {
     pub(crate) receiver: Receiver,
     // The processes end before the database and the virtual host that they are connected to go.
     pub(crate) cluster: Cluster,
-    _stack: Stack,
+    pub(crate) stack: Stack,
 }
 
 impl Trial {
@@ -26,7 +26,7 @@ impl Trial {
             receiver: Receiver::start(http.clone()).await?,
             platform: Platform::new(&cluster, http),
             cluster,
-            _stack: stack,
+            stack,
         })
     }
 }
