@@ -19,7 +19,7 @@ use utoipa_axum::routes;
 
 use crate::resources::{
     api_keys, audit, dead_letters, deliveries, egress_ips, endpoints, event_types, events, replays,
-    tenants,
+    simulation, tenants,
 };
 
 /// What every request is served with.
@@ -74,6 +74,7 @@ fn routes() -> OpenApiRouter<Api> {
         .routes(routes!(endpoints::rotate_secret))
         .routes(routes!(endpoints::pause))
         .routes(routes!(endpoints::resume))
+        .routes(routes!(simulation::run))
         .routes(routes!(event_types::list))
         .routes(routes!(
             event_types::get,

@@ -19,6 +19,7 @@ mod query;
 
 mod resources;
 
+mod judging;
 mod release;
 mod replay;
 mod run;

@@ -5,8 +5,6 @@ use std::time::Duration;
 
 use url::Url;
 
-use crate::event::Channel;
-use crate::event_type::{EventType, EventTypePattern};
 use crate::id::{EndpointId, TenantId};
 use crate::retry::RetryPolicy;
 
@@ -104,33 +102,5 @@ impl BodyFormat {
     #[must_use]
     pub fn from_name(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|format| format.as_str() == name)
-    }
-}
-
-/// What an endpoint selects of its tenant's events.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Subscription {
-    /// The endpoint.
-    pub endpoint: EndpointId,
-    /// The event types; an event must match one of them.
-    pub event_types: Vec<EventTypePattern>,
-    /// The channels; where there are any, an event must carry one of them.
-    pub channels: Vec<Channel>,
-}
-
-impl Subscription {
-    /// Whether an event of this type and with these channels is selected.
-    #[must_use]
-    pub fn selects(&self, event_type: &EventType, channels: &[Channel]) -> bool {
-        self.event_types
-            .iter()
-            .any(|pattern| pattern.matches(event_type))
-            && self.admits(channels)
-    }
-
-    /// Whether these channels are selected.
-    #[must_use]
-    pub fn admits(&self, channels: &[Channel]) -> bool {
-        self.channels.is_empty() || self.channels.iter().any(|one| channels.contains(one))
     }
 }

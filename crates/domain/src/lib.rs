@@ -18,6 +18,7 @@ pub mod address;
 pub mod endpoint;
 pub mod endpoint_url;
 pub mod matching;
+pub mod selection;
 
 pub mod attempt;
 pub mod delivery;

@@ -83,6 +83,19 @@ pub const DELIVERY_LIMIT: u32 = 20;
 /// The most event type patterns on one endpoint.
 pub const PATTERNS: usize = 100;
 
+/// The longest filter of an endpoint, in bytes.
+pub const FILTER_BYTES: usize = filter::SOURCE_BYTES;
+
+/// The most steps that one filter takes on one event: at 20 to 80 ns, about what a delivery of it
+/// would cost.
+pub const FILTER_STEPS: u32 = filter::STEPS;
+
+/// The most steps that all filters of a tenant together take on one event.
+pub const FILTER_STEPS_PER_EVENT: u32 = 200_000;
+
+/// The newest events that a subscription is tried on before it is saved.
+pub const SIMULATED_EVENTS: u16 = 100;
+
 /// The most headers of its own that an endpoint may ask for.
 pub const CUSTOM_HEADERS: usize = 20;
 

@@ -9,11 +9,13 @@ use broker::{Acker, Headers, Outgoing, Publisher, ack_all};
 use domain::event::Event;
 use domain::fairness::Class;
 use domain::limits;
+use domain::matching::Matches;
+use domain::selection::Candidate;
 use domain::shard::{Shard, Shards};
 use futures::future::try_join_all;
 use opentelemetry::trace::TraceContextExt as _;
-use store::StoreError;
 use store::events::NewEvent;
+use store::{StoreError, SubscriptionDirectory};
 use tokio_util::sync::CancellationToken;
 use tracing::{Instrument as _, Span};
 use tracing_opentelemetry::OpenTelemetrySpanExt as _;
@@ -72,10 +74,15 @@ impl FanOut {
         let subscriptions = self.recording.subscriptions().await?;
         let mut moved = Vec::new();
         let ours = events.into_iter().filter_map(|event| {
-            let endpoints = subscriptions.matches(event.tenant, &event.event_type, &event.channels);
+            let Matches {
+                endpoints,
+                unjudged,
+                steps,
+            } = matches(&subscriptions, &event);
             let new = NewEvent { event, endpoints };
             if self.lane.of(&new) == self.lane.class() {
-                return Some(new);
+                self.metrics.unjudged.add(whole(unjudged), &[]);
+                return Some((new, steps));
             }
             moved.push(new.event);
             None
@@ -133,6 +140,12 @@ fn still_ours(ackers: &[Acker]) -> Result<(), Interrupted> {
     } else {
         Err(Interrupted)
     }
+}
+
+/// Whom an event goes to.
+fn matches(subscriptions: &SubscriptionDirectory, event: &Event) -> Matches {
+    let candidate = Candidate::new(&event.event_type, &event.channels, &event.data);
+    subscriptions.matches(event.tenant, &candidate)
 }
 
 /// An event that the record can't hold, alone on its way to the dead letters.

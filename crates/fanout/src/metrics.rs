@@ -14,6 +14,8 @@ pub(crate) struct Metrics {
     pub(crate) events: Counter<u64>,
     /// Deliveries published and confirmed.
     deliveries: Counter<u64>,
+    /// Filters of which it could not be known whether they hold.
+    pub(crate) unjudged: Counter<u64>,
     /// Events that were passed on to the bulk lane.
     pub(crate) moved: Counter<u64>,
     /// Seconds from a batch's oldest acceptance to its messages in hand.
@@ -39,6 +41,11 @@ impl Metrics {
                 .u64_counter("posthaste.fanout.deliveries")
                 .with_description("Deliveries published to the dispatchers, by lane")
                 .with_unit("{delivery}")
+                .build(),
+            unjudged: meter
+                .u64_counter("posthaste.fanout.filters.unjudged")
+                .with_description("Filters of which it could not be known whether they hold")
+                .with_unit("{filter}")
                 .build(),
             moved: meter
                 .u64_counter("posthaste.fanout.moved")

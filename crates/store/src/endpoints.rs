@@ -42,6 +42,9 @@ pub struct Settings {
     pub timeout: Duration,
     /// The waits between attempts, to the second; none for the platform's default.
     pub retry: Option<RetryPolicy>,
+    /// What a payload must be like, as [`domain::selection::Filter`] reads it; none for every
+    /// payload. It is kept as text: a newer version's must not be lost by an older one.
+    pub filter: Option<String>,
 }
 
 // The URL and the headers may carry secrets.

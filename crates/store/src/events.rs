@@ -43,6 +43,14 @@ pub struct EventSummary {
     pub data_bytes: u32,
 }
 
+impl EventSummary {
+    /// The day that is the partition of all its rows.
+    #[must_use]
+    pub fn day(&self) -> Date {
+        self.accepted_at.to_utc().date()
+    }
+}
+
 /// An event with its payload.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StoredEvent {
@@ -58,7 +66,7 @@ impl StoredEvent {
     /// The day that is the partition of all its rows.
     #[must_use]
     pub fn day(&self) -> Date {
-        self.summary.accepted_at.to_utc().date()
+        self.summary.day()
     }
 
     /// What a delivery of it carries; a payload over [`limits::INLINE_PAYLOAD_BYTES`] by

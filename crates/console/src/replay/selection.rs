@@ -3,15 +3,18 @@
 
 use std::time::Duration;
 
-use domain::endpoint::Subscription;
 use domain::id::{DeadLetterId, DeliveryId, EndpointId, EventId, TenantId};
 use domain::replay::Selector;
+use domain::selection::{Filtering, Judgement, Selection as Subscribed};
+use futures::stream::{self, StreamExt, TryStreamExt};
 use store::replays::NewReplay;
-use store::replays::select::{Candidate, Reach, Step};
+use store::replays::select::{Candidate, Reach, Step, Unsent};
 use store::{Cursor, Store, StoreError};
 use time::{Date, OffsetDateTime};
 use tokio::time::Instant;
 use uuid::Uuid;
+
+use crate::judging::{self, Recorded};
 
 /// How long a count may take before it says what it has.
 const COUNTING: Duration = Duration::from_secs(3);
@@ -120,30 +123,51 @@ impl Selection {
             }
             Err(error) => return Err(error),
         };
-        let subscription = Subscription {
-            endpoint,
+        let subscribed = Subscribed {
             event_types: settings.event_types,
             channels: settings.channels,
+            filter: Filtering::from_record(settings.filter.as_deref()),
         };
         let unsent = self
             .store
             .replay_unsent(self.tenant, endpoint, reach)
             .await?;
-        let found = unsent
+        let judged = unsent
             .found
             .into_iter()
-            .filter(|one| subscription.selects(&one.event_type, &one.channels))
-            .map(|one| Wanted {
-                original: None,
-                event: one.event,
-                day: one.day,
-                endpoint,
-                letter: None,
-            });
+            .map(|one| self.wanted(&subscribed, endpoint, one));
+        let wanted: Vec<Option<Wanted>> = stream::iter(judged)
+            .buffered(judging::AT_ONCE)
+            .try_collect()
+            .await?;
         Ok(Step {
-            found: found.collect(),
+            found: wanted.into_iter().flatten().collect(),
             next: unsent.next,
         })
+    }
+
+    /// The delivery of an event that was never on its way to the endpoint, if it selects it.
+    async fn wanted(
+        &self,
+        subscribed: &Subscribed,
+        endpoint: EndpointId,
+        unsent: Unsent,
+    ) -> Result<Option<Wanted>, StoreError> {
+        let recorded = Recorded {
+            event: unsent.event,
+            day: unsent.day,
+            event_type: &unsent.event_type,
+            channels: &unsent.channels,
+        };
+        let judgement = judging::judge(&self.store, subscribed, recorded).await?;
+        let is_selected = judgement == Some(Judgement::Selected);
+        Ok(is_selected.then_some(Wanted {
+            original: None,
+            event: unsent.event,
+            day: unsent.day,
+            endpoint,
+            letter: None,
+        }))
     }
 }
 

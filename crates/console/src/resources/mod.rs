@@ -9,10 +9,12 @@ pub(crate) mod endpoints;
 pub(crate) mod event_types;
 pub(crate) mod events;
 pub(crate) mod replays;
+pub(crate) mod simulation;
 pub(crate) mod tenants;
 
 mod again;
 mod own_headers;
+mod selection;
 mod text;
 
 #[cfg(test)]

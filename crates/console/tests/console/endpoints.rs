@@ -59,6 +59,7 @@ async fn a_change_is_of_the_members_given_and_no_others() {
         "url": "https://example.com/a",
         "event_types": ["shipment.*", "user.created"],
         "channels": ["region:eu"],
+        "filter": "@.status == 'created'",
         "description": "the first",
         "headers": {"X-Api-Key": "abc"},
         "format": "cloudevents",
@@ -71,7 +72,7 @@ async fn a_change_is_of_the_members_given_and_no_others() {
     assert_eq!(made.status, 201, "{made:?}");
     let path = made.headers["location"].to_str().unwrap().to_owned();
     let mut before = world.get(&world.platform, &path).await;
-    let changes: [(&str, Value, Value); 8] = [
+    let changes: [(&str, Value, Value); 10] = [
         (
             "url",
             json!("https://example.org/b"),
@@ -79,6 +80,8 @@ async fn a_change_is_of_the_members_given_and_no_others() {
         ),
         ("event_types", json!(["a.b"]), json!(["a.b"])),
         ("channels", json!([]), json!([])),
+        ("filter", json!("@.n > 1"), json!("@.n > 1")),
+        ("filter", json!(null), json!(null)),
         ("description", json!(""), json!("")),
         ("headers", json!({"X-Other": "def"}), json!(["x-other"])),
         ("format", json!("standard"), json!("standard")),

@@ -110,6 +110,29 @@ fn attempt(standing: Standing, at: OffsetDateTime) -> Option<AttemptReport> {
     })
 }
 
+/// Records an event of this type and payload that matched these endpoints.
+pub(crate) async fn recorded(
+    world: &World,
+    tenant: &Tenant,
+    event_type: &str,
+    data: &'static str,
+    endpoints: &[EndpointId],
+) -> EventId {
+    let event = Event {
+        event_type: event_type.parse().unwrap(),
+        data: Bytes::from_static(data.as_bytes()),
+        ..event(tenant)
+    };
+    let id = event.id;
+    let endpoints = endpoints.to_vec();
+    world
+        .store
+        .record(&[NewEvent { event, endpoints }])
+        .await
+        .unwrap();
+    id
+}
+
 fn event(tenant: &Tenant) -> Event {
     let now = OffsetDateTime::now_utc();
     // What the record keeps of an instant: microseconds.

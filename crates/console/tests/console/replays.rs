@@ -175,13 +175,17 @@ async fn an_endpoint_that_was_made_later_gets_what_it_selects() {
     let world = World::start().await;
     let endpoint = world.endpoint(&world.acme).await;
     let report = past::delivery(&world, &world.acme, &endpoint, DELIVERED).await;
-    let body = json!({"url": "https://example.com/late", "event_types": ["shipment.*"]});
+    let body = json!({"url": "https://example.com/late", "event_types": ["shipment.*"], "filter": "@.n == 2"});
     let path = world.acme.path("endpoints");
     let late = world.post(&world.acme.key, &path, body).await.json();
     let body = json!({"url": "https://example.com/other", "event_types": ["user.*"]});
     let other = world.post(&world.acme.key, &path, body).await.json();
+    let body = json!({"url": "https://example.com/filtered", "filter": "@.n == 1"});
+    let filtered = world.post(&world.acme.key, &path, body).await.json();
     let missed = |endpoint: &Value| json!({"missed": {"endpoint": endpoint["id"]}});
-    assert_eq!(count(&world, &world.acme, missed(&other)).await, 0);
+    for endpoint in [other, filtered] {
+        assert_eq!(count(&world, &world.acme, missed(&endpoint)).await, 0);
+    }
 
     let made = create(&world, &world.acme, missed(&late)).await;
     let sent = world.next_on_retry_lane().await;

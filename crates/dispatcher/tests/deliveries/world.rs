@@ -168,6 +168,7 @@ impl World {
             headers: Vec::new(),
             timeout: Duration::from_secs(15),
             retry: Some(RetryPolicy::from_waits(waits).unwrap()),
+            filter: None,
         };
         change(&mut settings);
         let made = self

@@ -6,6 +6,7 @@ mod dead_letters;
 mod delivery;
 mod demonstration;
 mod fairness;
+mod filters;
 mod kill;
 mod management;
 mod publishers;

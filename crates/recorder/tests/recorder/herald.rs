@@ -32,6 +32,7 @@ async fn endpoint(rig: &Rig) -> EndpointRecord {
         headers: Vec::new(),
         timeout: Duration::from_secs(15),
         retry: None,
+        filter: None,
     };
     let secret = Secret::from_bytes(vec![7; 32]).unwrap();
     let made = rig.store.create_endpoint(tenant, &settings, &secret).await;

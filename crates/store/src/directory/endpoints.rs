@@ -78,7 +78,7 @@ impl Load for EndpointDirectory {
         const CHANGED: &str = "-- directory_endpoints
             select id, tenant_id, url, description, event_types, channels, format, headers_key,
                    headers_sealed, timeout_ms, retry_waits_s, state, state_reason, state_since,
-                   version, created_at, updated_at, deleted_at is not null as gone
+                   version, filter, created_at, updated_at, deleted_at is not null as gone
             from endpoints
             where epoch > $1 and (deleted_at is null or $1 > 0)";
         const SECRETS: &str = "-- directory_secrets

@@ -4,11 +4,10 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use deadpool_postgres::Transaction;
-use domain::endpoint::Subscription;
-use domain::event::Channel;
-use domain::event_type::EventType;
 use domain::id::{EndpointId, TenantId};
-use domain::matching::SubscriptionIndex;
+use domain::matching::{Matches, SubscriptionIndex};
+use domain::selection::{Candidate, Filtering, Selection, Subscription};
+use tokio_postgres::Row;
 
 use super::live::load::Load;
 use crate::error::StoreError;
@@ -23,16 +22,11 @@ pub struct SubscriptionDirectory {
 }
 
 impl SubscriptionDirectory {
-    /// The endpoints that select a tenant's event, each once, in the order of their ids.
+    /// Whom a tenant's event goes to.
     #[must_use]
-    pub fn matches(
-        &self,
-        tenant: TenantId,
-        event_type: &EventType,
-        channels: &[Channel],
-    ) -> Vec<EndpointId> {
+    pub fn matches(&self, tenant: TenantId, event: &Candidate<'_>) -> Matches {
         let index = self.tenants.get(&tenant);
-        index.map_or(Vec::new(), |index| index.matches(event_type, channels))
+        index.map_or_else(Matches::default, |index| index.matches(event))
     }
 
     /// A tenant's subscriptions; none when it has no endpoint.
@@ -63,7 +57,7 @@ impl Load for SubscriptionDirectory {
         known: i64,
     ) -> Result<Self, StoreError> {
         const CHANGED: &str = "-- directory_subscriptions
-            select id, tenant_id, event_types, channels, deleted_at is not null as gone
+            select id, tenant_id, event_types, channels, filter, deleted_at is not null as gone
             from endpoints
             where epoch > $1 and (deleted_at is null or $1 > 0)";
         let mut changes: HashMap<TenantId, HashMap<EndpointId, Option<Subscription>>> =
@@ -74,10 +68,16 @@ impl Load for SubscriptionDirectory {
             let subscription = if gone {
                 None
             } else {
+                let selection = selection(row)?;
+                if selection.filter == Filtering::Unreadable {
+                    tracing::error!(
+                        endpoint.id = %endpoint,
+                        "an endpoint's filter can't be read: it gets nothing until it can"
+                    );
+                }
                 Some(Subscription {
                     endpoint,
-                    event_types: all_parsed(row, "event_types")?,
-                    channels: all_parsed(row, "channels")?,
+                    selection,
                 })
             };
             let tenant = changes.entry(id(row, "tenant_id")?).or_default();
@@ -89,4 +89,13 @@ impl Load for SubscriptionDirectory {
         }
         Ok(next)
     }
+}
+
+/// Reads the columns that say what an endpoint selects.
+pub(crate) fn selection(row: &Row) -> Result<Selection, StoreError> {
+    Ok(Selection {
+        event_types: all_parsed(row, "event_types")?,
+        channels: all_parsed(row, "channels")?,
+        filter: Filtering::from_record(get(row, "filter")?),
+    })
 }

@@ -30,6 +30,7 @@ pub(crate) fn endpoint(row: &Row, keyring: &Keyring) -> Result<EndpointRecord, S
             headers: open_headers(row, keyring, tenant, endpoint)?,
             timeout: Duration::from_millis(timeout_ms.unsigned_abs().into()),
             retry: retry(row)?,
+            filter: get(row, "filter")?,
         },
         state: named(row, "state", EndpointState::from_name)?,
         state_reason: get(row, "state_reason")?,

@@ -52,7 +52,7 @@ impl Store {
               and version = coalesce($3, version)
             returning id, tenant_id, url, description, event_types, channels, format, headers_key,
                       headers_sealed, timeout_ms, retry_waits_s, state, state_reason, state_since,
-                      version, created_at, updated_at";
+                      version, filter, created_at, updated_at";
         let (state, reason) = match switch {
             Switch::Pause => (EndpointState::Paused, None),
             Switch::Enable => (EndpointState::Enabled, None),

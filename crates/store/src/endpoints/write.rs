@@ -61,12 +61,12 @@ impl Store {
     ) -> Result<EndpointRecord, StoreError> {
         const CREATE: &str = "-- endpoint_create
             insert into endpoints (id, tenant_id, url, description, event_types, channels, format,
-                                   headers_key, headers_sealed, timeout_ms, retry_waits_s)
-            select $1, t.id, $3, $4, $5, $6, $7, $8, $9, $10, $11
+                                   headers_key, headers_sealed, timeout_ms, retry_waits_s, filter)
+            select $1, t.id, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12
             from tenants t where t.id = $2 and t.deleted_at is null
             returning id, tenant_id, url, description, event_types, channels, format, headers_key,
                       headers_sealed, timeout_ms, retry_waits_s, state, state_reason, state_since,
-                      version, created_at, updated_at";
+                      version, filter, created_at, updated_at";
         let new = EndpointId::from_uuid(Uuid::now_v7());
         let columns = Columns::of(self.keyring(), tenant, new, settings)?;
         self.bounded(async {
@@ -87,6 +87,7 @@ impl Store {
                     &columns.headers.as_ref().map(|sealed| &*sealed.bytes),
                     &columns.timeout_ms,
                     &columns.retry_waits_s,
+                    &settings.filter,
                 ],
             )
             .await?;
@@ -110,7 +111,7 @@ impl Store {
         const GET: &str = "-- endpoint_get
             select id, tenant_id, url, description, event_types, channels, format, headers_key,
                    headers_sealed, timeout_ms, retry_waits_s, state, state_reason, state_since,
-                   version, created_at, updated_at
+                   version, filter, created_at, updated_at
             from endpoints where id = $1 and tenant_id = $2 and deleted_at is null";
         self.bounded(async {
             let client = self.client().await?;
@@ -132,7 +133,7 @@ impl Store {
         const LIST: &str = "-- endpoints_list
             select id, tenant_id, url, description, event_types, channels, format, headers_key,
                    headers_sealed, timeout_ms, retry_waits_s, state, state_reason, state_since,
-                   version, created_at, updated_at
+                   version, filter, created_at, updated_at
             from endpoints
             where tenant_id = $1 and deleted_at is null and (created_at, id) < ($2, $3)
             order by created_at desc, id desc limit $4";
@@ -168,12 +169,12 @@ impl Store {
             update endpoints
             set url = $4, description = $5, event_types = $6, channels = $7, format = $8,
                 headers_key = $9, headers_sealed = $10, timeout_ms = $11, retry_waits_s = $12,
-                version = version + 1, updated_at = now()
+                filter = $13, version = version + 1, updated_at = now()
             where id = $1 and tenant_id = $2 and deleted_at is null
               and version = coalesce($3, version)
             returning id, tenant_id, url, description, event_types, channels, format, headers_key,
                       headers_sealed, timeout_ms, retry_waits_s, state, state_reason, state_since,
-                      version, created_at, updated_at";
+                      version, filter, created_at, updated_at";
         let columns = Columns::of(self.keyring(), tenant, id, settings)?;
         self.bounded(async {
             let client = self.client().await?;
@@ -193,6 +194,7 @@ impl Store {
                     &columns.headers.as_ref().map(|sealed| &*sealed.bytes),
                     &columns.timeout_ms,
                     &columns.retry_waits_s,
+                    &settings.filter,
                 ],
             )
             .await?;

@@ -1,5 +1,7 @@
 use std::time::Duration;
 
+use domain::id::{EndpointId, TenantId};
+use domain::selection::Candidate;
 use store::api_keys::{NewApiKey, Reach, Scope};
 use store::endpoints::{Precondition, Switch};
 use store::tenants::NewTenant;
@@ -13,18 +15,20 @@ fn created() -> domain::event_type::EventType {
     "shipment.created".parse().unwrap()
 }
 
+/// The endpoints that an event of this payload goes to.
+fn matched(directory: &SubscriptionDirectory, tenant: TenantId, data: &str) -> Vec<EndpointId> {
+    let event_type = created();
+    let event = Candidate::new(&event_type, &[], data.as_bytes());
+    directory.matches(tenant, &event).endpoints
+}
+
 #[tokio::test]
 async fn a_refresh_sees_every_change_that_was_committed_before() {
     let db = Db::new().await;
     let tenant = db.tenant().await;
     let live: Live<SubscriptionDirectory> = Live::new(&db.store);
     assert!(!live.is_loaded());
-    let matches = || async {
-        live.refresh()
-            .await
-            .unwrap()
-            .matches(tenant, &created(), &[])
-    };
+    let matches = || async { matched(&live.refresh().await.unwrap(), tenant, "{}") };
     assert_eq!(matches().await, []);
     assert!(live.is_loaded());
     let first = db.endpoint(tenant, "shipment.*").await.id;
@@ -50,6 +54,48 @@ async fn a_refresh_sees_every_change_that_was_committed_before() {
     db.store.delete_tenant(tenant).await.unwrap();
     live.refresh().await.unwrap();
     assert!(live.current().tenant(tenant).is_none());
+}
+
+/// A filter that this version can't read keeps its own endpoint from being selected, and nobody
+/// else's.
+#[tokio::test]
+async fn filters_are_compiled_into_the_snapshot() {
+    let db = Db::new().await;
+    let tenant = db.tenant().await;
+    let live: Live<SubscriptionDirectory> = Live::new(&db.store);
+    let mut filtered = settings("*");
+    filtered.filter = Some("@.n == 1".to_owned());
+    let made = db
+        .store
+        .create_endpoint(tenant, &filtered, &secret(1))
+        .await;
+    let filtered = made.unwrap().id;
+    let plain = db.endpoint(tenant, "*").await.id;
+    let newer = db.endpoint(tenant, "*").await.id;
+    let write = format!(
+        "update endpoints set filter = '@.n ~ 1' where id = '{}'",
+        newer.uuid()
+    );
+    db.query(&write).await;
+
+    let directory = live.refresh().await.unwrap();
+    assert_eq!(matched(&directory, tenant, r#"{"n":1}"#), [filtered, plain]);
+    assert_eq!(matched(&directory, tenant, r#"{"n":2}"#), [plain]);
+    let event_type = created();
+    let event = Candidate::new(&event_type, &[], b"{}");
+    assert_eq!(directory.matches(tenant, &event).unjudged, 1);
+
+    // And a change is seen like every other.
+    let any = Precondition::Any;
+    let mut changed = settings("*");
+    changed.filter = Some("@.n == 2".to_owned());
+    db.store
+        .update_endpoint(tenant, filtered, any, &changed)
+        .await
+        .unwrap();
+    let directory = live.refresh().await.unwrap();
+    assert_eq!(matched(&directory, tenant, r#"{"n":1}"#), [plain]);
+    assert_eq!(matched(&directory, tenant, r#"{"n":2}"#), [filtered, plain]);
 }
 
 #[tokio::test]

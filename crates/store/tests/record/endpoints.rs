@@ -19,6 +19,7 @@ fn rich() -> Settings {
         headers: vec![("authorization".into(), "Bearer canary".into())],
         timeout: Duration::from_millis(2500),
         retry: Some(RetryPolicy::from_waits(waits).unwrap()),
+        filter: Some("@.n == 1".into()),
         ..settings("*")
     }
 }

@@ -115,6 +115,7 @@ pub(crate) fn settings(pattern: &str) -> Settings {
         headers: Vec::new(),
         timeout: Duration::from_secs(15),
         retry: None,
+        filter: None,
     }
 }
 

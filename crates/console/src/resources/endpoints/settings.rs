@@ -6,11 +6,9 @@ use std::time::Duration;
 use domain::address::AddressPolicy;
 use domain::endpoint::BodyFormat;
 use domain::endpoint_url;
-use domain::event::Channel;
-use domain::event_type::EventTypePattern;
 use domain::limits;
 use domain::retry::{Exponential, RetryPolicy};
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 use service::problem::Problem;
 use signature::Secret;
 use store::endpoints::Settings;
@@ -18,6 +16,7 @@ use url::Url;
 use utoipa::ToSchema;
 
 use crate::problem::invalid;
+use crate::resources::selection::{self, channels, patterns};
 use crate::resources::{own_headers, text};
 
 /// An endpoint to be registered.
@@ -33,6 +32,9 @@ pub(crate) struct ToCreate {
     /// Only events that carry one of these.
     #[serde(default)]
     channels: Vec<String>,
+    /// Only events whose payload (`@`) is like this: a logical expression of JSONPath (RFC 9535).
+    #[schema(example = "@.status == 'created' && @.customer.country == 'DE'")]
+    filter: Option<String>,
     #[serde(default)]
     description: String,
     /// Headers of its own, such as `authorization`. Values are kept encrypted and never shown.
@@ -58,6 +60,10 @@ pub(crate) struct Changes {
     url: Option<String>,
     event_types: Option<Vec<String>>,
     channels: Option<Vec<String>>,
+    /// Null removes it.
+    #[serde(default, deserialize_with = "given")]
+    #[schema(value_type = Option<String>)]
+    filter: Option<Option<String>>,
     description: Option<String>,
     /// All headers of its own, in the place of those before.
     headers: Option<BTreeMap<String, String>>,
@@ -108,6 +114,7 @@ impl ToCreate {
                 .timeout_s
                 .map_or(Ok(limits::ATTEMPT_TIMEOUT), timeout)?,
             retry: retry(self.retry_waits_s, self.retry_exponential)?,
+            filter: filter(self.filter)?,
         };
         let secret = self.secret.as_deref().map(Secret::parse).transpose();
         Ok((
@@ -145,6 +152,7 @@ impl Changes {
             headers: self.headers.map_or(Ok(seen.headers), own_headers::judged)?,
             timeout: self.timeout_s.map_or(Ok(seen.timeout), timeout)?,
             retry: retry(self.retry_waits_s, self.retry_exponential)?.or(seen.retry),
+            filter: self.filter.map_or(Ok(seen.filter), filter)?,
         })
     }
 }
@@ -153,30 +161,17 @@ fn url(given: &str, addresses: &AddressPolicy) -> Result<Url, Problem> {
     endpoint_url::parse(given, addresses).map_err(|error| invalid("#/url", error))
 }
 
-fn patterns(given: &[String]) -> Result<Vec<EventTypePattern>, Problem> {
-    if !(1..=limits::PATTERNS).contains(&given.len()) {
-        let detail = format!("1 to {} event types or patterns", limits::PATTERNS);
-        return Err(invalid("#/event_types", detail));
+/// The filter as it was given, once it is known to be one.
+fn filter(given: Option<String>) -> Result<Option<String>, Problem> {
+    if let Some(source) = &given {
+        selection::filter(source)?;
     }
-    let parsed = given.iter().enumerate().map(|(number, text)| {
-        text.parse()
-            .map_err(|error| invalid(format!("#/event_types/{number}"), error))
-    });
-    parsed.collect()
+    Ok(given)
 }
 
-fn channels(given: &[String]) -> Result<Vec<Channel>, Problem> {
-    if given.len() > limits::CHANNELS {
-        return Err(invalid(
-            "#/channels",
-            format!("at most {} channels", limits::CHANNELS),
-        ));
-    }
-    let parsed = given.iter().enumerate().map(|(number, text)| {
-        text.parse()
-            .map_err(|error| invalid(format!("#/channels/{number}"), error))
-    });
-    parsed.collect()
+/// A member that is there, be it null: what isn't there stays as it is.
+fn given<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Option<String>>, D::Error> {
+    Option::deserialize(deserializer).map(Some)
 }
 
 fn format(given: &str) -> Result<BodyFormat, Problem> {

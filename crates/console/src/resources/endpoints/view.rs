@@ -18,6 +18,9 @@ pub(crate) struct Endpoint {
     #[schema(example = json!(["shipment.*"]))]
     event_types: Vec<String>,
     channels: Vec<String>,
+    /// What a payload must be like; null: every payload.
+    #[schema(example = "@.status == 'created' && @.customer.country == 'DE'")]
+    filter: Option<String>,
     /// `guide`, `standard` or `cloudevents`.
     format: &'static str,
     /// The names of its own headers; their values are secrets.
@@ -72,6 +75,7 @@ impl From<EndpointRecord> for Endpoint {
                 .map(ToString::to_string)
                 .collect(),
             channels: settings.channels.iter().map(ToString::to_string).collect(),
+            filter: settings.filter,
             format: settings.format.as_str(),
             headers: settings.headers.into_iter().map(|(name, _)| name).collect(),
             timeout_s: settings.timeout.as_secs(),
