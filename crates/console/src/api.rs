@@ -18,8 +18,8 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::resources::{
-    api_keys, audit, dead_letters, deliveries, egress_ips, endpoints, event_types, events, replays,
-    simulation, tenants,
+    api_keys, audit, dead_letters, deliveries, egress_ips, endpoints, event_types, events, explain,
+    replays, simulation, tenants,
 };
 
 /// What every request is served with.
@@ -84,6 +84,7 @@ fn routes() -> OpenApiRouter<Api> {
         .routes(routes!(events::list))
         .routes(routes!(events::get))
         .routes(routes!(events::payload))
+        .routes(routes!(explain::list))
         .routes(routes!(deliveries::list))
         .routes(routes!(deliveries::get))
         .routes(routes!(deliveries::replay))

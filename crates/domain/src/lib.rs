@@ -23,6 +23,7 @@ pub mod selection;
 pub mod attempt;
 pub mod delivery;
 pub mod dispatch;
+pub mod explain;
 pub mod outcome;
 pub mod replay;
 pub mod report;

@@ -236,7 +236,8 @@ fn paged(found: Vec<Row>, page: PageRequest) -> Result<Page<DeliveryRecord>, Sto
     }))
 }
 
-fn delivery_record(row: &Row) -> Result<DeliveryRecord, StoreError> {
+/// Reads a row with the columns of [`DeliveryRecord`].
+pub(crate) fn delivery_record(row: &Row) -> Result<DeliveryRecord, StoreError> {
     Ok(DeliveryRecord {
         delivery: delivery_named(row, "id")?,
         event: id(row, "event_id")?,

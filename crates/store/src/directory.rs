@@ -15,4 +15,4 @@ mod access;
 mod endpoints;
 mod listen;
 mod live;
-mod subscriptions;
+pub(crate) mod subscriptions;

@@ -31,6 +31,7 @@ pub mod attempts;
 pub mod dead_letters;
 pub mod deliveries;
 pub mod events;
+pub mod explain;
 pub mod held;
 pub mod operational;
 pub mod replays;

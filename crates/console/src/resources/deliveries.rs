@@ -21,7 +21,8 @@ use crate::resources::audit;
 
 mod view;
 
-use view::{Delivery, WithAttempts};
+pub(super) use view::Delivery;
+use view::WithAttempts;
 
 /// What to list; one of them.
 #[derive(Deserialize)]

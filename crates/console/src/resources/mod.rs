@@ -8,6 +8,7 @@ pub(crate) mod egress_ips;
 pub(crate) mod endpoints;
 pub(crate) mod event_types;
 pub(crate) mod events;
+pub(crate) mod explain;
 pub(crate) mod replays;
 pub(crate) mod simulation;
 pub(crate) mod tenants;

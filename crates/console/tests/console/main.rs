@@ -11,6 +11,7 @@ mod bodies;
 mod dead_letters;
 mod deliveries;
 mod endpoints;
+mod explain;
 mod filters;
 mod held;
 mod paging;

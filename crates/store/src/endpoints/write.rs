@@ -169,7 +169,11 @@ impl Store {
             update endpoints
             set url = $4, description = $5, event_types = $6, channels = $7, format = $8,
                 headers_key = $9, headers_sealed = $10, timeout_ms = $11, retry_waits_s = $12,
-                filter = $13, version = version + 1, updated_at = now()
+                filter = $13, version = version + 1, updated_at = now(),
+                selects_since = case
+                    when (event_types, channels, filter) is distinct from ($6, $7, $13) then now()
+                    else selects_since
+                end
             where id = $1 and tenant_id = $2 and deleted_at is null
               and version = coalesce($3, version)
             returning id, tenant_id, url, description, event_types, channels, format, headers_key,

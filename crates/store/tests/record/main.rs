@@ -11,6 +11,7 @@ mod deliveries;
 mod directory;
 mod endpoints;
 mod events;
+mod explain;
 mod held;
 mod management;
 mod operational;
