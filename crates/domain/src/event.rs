@@ -10,6 +10,7 @@ use time::OffsetDateTime;
 use crate::event_type::EventType;
 use crate::id::{EventId, IngestId, TenantId};
 use crate::limits;
+use crate::schema::Violation;
 use crate::trace::TraceContext;
 
 /// An event that ingest has accepted.
@@ -33,6 +34,9 @@ pub struct Event {
     pub channels: Vec<Channel>,
     /// Where its id comes from.
     pub identity: Identity,
+    /// How its payload violates the schema of its type, where violations are recorded; at most
+    /// [`limits::VIOLATIONS`].
+    pub violations: Vec<Violation>,
     /// The publisher's trace.
     pub trace: TraceContext,
 }

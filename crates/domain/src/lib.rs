@@ -12,6 +12,7 @@ pub mod id;
 pub mod event;
 pub mod event_type;
 pub mod operational;
+pub mod schema;
 pub mod trace;
 
 pub mod address;

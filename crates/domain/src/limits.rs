@@ -119,3 +119,21 @@ pub const REPLAY_NAMED: usize = 1_000;
 
 /// The most replays of a tenant that are neither finished nor cancelled.
 pub const REPLAYS_OPEN: u16 = 20;
+
+/// The longest JSON Schema of an event type, in bytes (32 KiB).
+pub const SCHEMA_BYTES: usize = 32 * 1024;
+
+/// The deepest nesting of arrays and objects in a schema.
+pub const SCHEMA_NESTING: usize = 64;
+
+/// The most regular expressions in a schema.
+pub const SCHEMA_PATTERNS: usize = 100;
+
+/// The most violations of its schema that are told of one event.
+pub const VIOLATIONS: usize = 10;
+
+/// The longest pointer of a violation, in bytes; one that is longer names what encloses it.
+pub const VIOLATION_POINTER_BYTES: usize = 256;
+
+/// The longest detail of a violation, in bytes.
+pub const VIOLATION_DETAIL_BYTES: usize = 256;

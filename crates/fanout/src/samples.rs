@@ -19,6 +19,7 @@ pub(crate) fn event(number: u128) -> Event {
         accepted_at: OffsetDateTime::UNIX_EPOCH,
         channels: Vec::new(),
         identity: Identity::Minted,
+        violations: Vec::new(),
         trace: TraceContext {
             traceparent: number.to_string(),
             tracestate: String::new(),

@@ -58,6 +58,7 @@ pub(crate) fn event(number: u128) -> Event {
         accepted_at: OffsetDateTime::UNIX_EPOCH,
         channels: Vec::new(),
         identity: Identity::Minted,
+        violations: Vec::new(),
         trace: TraceContext::default(),
     }
 }

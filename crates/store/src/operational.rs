@@ -242,6 +242,7 @@ fn event(row: &Row, key: &str, now: OffsetDateTime) -> Result<Event, StoreError>
         timestamp: get(row, "occurred_at")?,
         accepted_at: now,
         channels: Vec::new(),
+        violations: Vec::new(),
         trace: TraceContext::default(),
     })
 }

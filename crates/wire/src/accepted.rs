@@ -2,6 +2,7 @@
 
 use bytes::Bytes;
 use domain::event::{Event, Identity};
+use domain::schema::Violation;
 use prost::Message;
 
 use crate::field::{self, DecodeError};
@@ -25,6 +26,7 @@ pub fn encode(event: &Event) -> Bytes {
         channels: event.channels.iter().map(ToString::to_string).collect(),
         fingerprint,
         trace: field::proto_trace(&event.trace),
+        violations: event.violations.iter().map(proto_violation).collect(),
     };
     message.encode_to_vec().into()
 }
@@ -57,6 +59,21 @@ pub fn decode(item: Bytes) -> Result<Event, DecodeError> {
         accepted_at: field::instant(message.accepted_at_us, "accepted_at_us")?,
         channels: channels.collect::<Result<_, _>>()?,
         identity,
+        violations: message.violations.into_iter().map(violation).collect(),
         trace: field::trace(message.trace),
     })
+}
+
+fn proto_violation(violation: &Violation) -> proto::Violation {
+    proto::Violation {
+        pointer: violation.pointer.clone(),
+        detail: violation.detail.clone(),
+    }
+}
+
+fn violation(violation: proto::Violation) -> Violation {
+    Violation {
+        pointer: violation.pointer,
+        detail: violation.detail,
+    }
 }

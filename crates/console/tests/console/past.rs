@@ -133,7 +133,8 @@ pub(crate) async fn recorded(
     id
 }
 
-fn event(tenant: &Tenant) -> Event {
+/// An event of this tenant, not recorded yet.
+pub(crate) fn event(tenant: &Tenant) -> Event {
     let now = OffsetDateTime::now_utc();
     // What the record keeps of an instant: microseconds.
     let now = now.replace_nanosecond(now.microsecond() * 1_000).unwrap();
@@ -147,6 +148,7 @@ fn event(tenant: &Tenant) -> Event {
         accepted_at: now,
         channels: vec!["region:eu".parse().unwrap()],
         identity: Identity::Minted,
+        violations: Vec::new(),
         trace: TraceContext::default(),
     }
 }

@@ -316,6 +316,7 @@ impl World {
             accepted_at: content.accepted_at,
             channels: Vec::new(),
             identity: Identity::Minted,
+            violations: Vec::new(),
             trace: content.trace,
         };
         let endpoints = vec![of.due.delivery.endpoint];

@@ -133,6 +133,7 @@ impl Rig {
             accepted_at: now,
             channels: Vec::new(),
             identity: Identity::Minted,
+            violations: Vec::new(),
             trace: TraceContext::default(),
         }
     }

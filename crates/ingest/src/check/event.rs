@@ -57,6 +57,7 @@ pub(crate) fn check(
         accepted_at: now,
         channels,
         identity,
+        violations: Vec::new(),
         trace: draft.trace,
     })
 }
@@ -75,10 +76,9 @@ pub(crate) fn tenant(
     publisher: Publisher,
     directory: &AccessDirectory,
 ) -> Result<TenantId, Refusal> {
-    let unknown = || Refusal {
-        reason: Reason::UnknownTenant,
-        pointer: "#/tenant",
-        detail: "there is no such tenant: create it, or use its id or external id".to_owned(),
+    let unknown = || {
+        let detail = "there is no such tenant: create it, or use its id or external id";
+        Refusal::new(Reason::UnknownTenant, "#/tenant", detail)
     };
     let reach = match publisher {
         Publisher::Key(reach) => reach,

@@ -137,6 +137,7 @@ pub(crate) fn minted(tenant: TenantId) -> Event {
         accepted_at: now(),
         channels: Vec::new(),
         identity: Identity::Minted,
+        violations: Vec::new(),
         trace: TraceContext::default(),
     }
 }

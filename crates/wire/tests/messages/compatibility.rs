@@ -21,6 +21,7 @@ fn fixtures() -> Vec<Fixture> {
     for (name, event) in [
         ("accepted_minted", samples::minted()),
         ("accepted_keyed", samples::keyed()),
+        ("accepted_violating", samples::violating()),
     ] {
         let bytes = wire::accepted::encode(&event);
         let check = move |item| assert_eq!(wire::accepted::decode(item).unwrap(), event);

@@ -11,6 +11,7 @@ use domain::event::{Event, Identity};
 use domain::id::{DeliveryId, EndpointId, EventId, Id, IngestId, TenantId};
 use domain::outcome::{Failure, Observed};
 use domain::report::{AttemptReport, Extent, Report, Standing};
+use domain::schema::Violation;
 use domain::tier::Wait;
 use domain::trace::TraceContext;
 use time::OffsetDateTime;
@@ -52,6 +53,7 @@ pub(crate) fn minted() -> Event {
         accepted_at: at(1_764_000_000_123_456),
         channels: Vec::new(),
         identity: Identity::Minted,
+        violations: Vec::new(),
         trace: TraceContext::default(),
     }
 }
@@ -69,6 +71,21 @@ pub(crate) fn keyed() -> Event {
             fingerprint: [0xa5; 32],
         },
         trace: trace(),
+        ..minted()
+    }
+}
+
+/// An event whose payload violates the schema of its type.
+pub(crate) fn violating() -> Event {
+    let violation = |pointer: &str, detail: &str| Violation {
+        pointer: pointer.to_owned(),
+        detail: detail.to_owned(),
+    };
+    Event {
+        violations: vec![
+            violation("", "required: the member \"id\" is missing"),
+            violation("/n", "type: should be string"),
+        ],
         ..minted()
     }
 }

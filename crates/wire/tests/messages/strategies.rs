@@ -11,6 +11,7 @@ use domain::event_type::EventType;
 use domain::id::{Id, Kind};
 use domain::outcome::{Failure, Observed};
 use domain::report::{AttemptReport, Extent, Report, Standing};
+use domain::schema::Violation;
 use domain::tier::Wait;
 use domain::trace::TraceContext;
 use proptest::collection::vec;
@@ -58,6 +59,10 @@ fn delivery() -> impl Strategy<Value = Delivery> {
     )
 }
 
+fn violation() -> impl Strategy<Value = Violation> {
+    (any::<String>(), any::<String>()).prop_map(|(pointer, detail)| Violation { pointer, detail })
+}
+
 prop_compose! {
     pub(crate) fn event()(
         id in id(),
@@ -69,6 +74,7 @@ prop_compose! {
         accepted_at in instant(),
         channels in vec("[a-z0-9_.:-]{1,64}", 0..=5),
         fingerprint: Option<[u8; 32]>,
+        violations in vec(violation(), 0..=3),
         trace in trace(),
     ) -> Event {
         Event {
@@ -81,6 +87,7 @@ prop_compose! {
             accepted_at,
             channels: channels.iter().map(|channel| channel.parse().unwrap()).collect(),
             identity: fingerprint.map_or(Identity::Minted, |fingerprint| Identity::Keyed { fingerprint }),
+            violations,
             trace,
         }
     }
