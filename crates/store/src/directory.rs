@@ -9,10 +9,12 @@
 pub use access::{Access, AccessDirectory};
 pub use endpoints::{EndpointDirectory, Target};
 pub use live::{Live, Snapshot};
+pub use schemas::{PayloadSchema, SchemaDirectory};
 pub use subscriptions::SubscriptionDirectory;
 
 mod access;
 mod endpoints;
 mod listen;
 mod live;
+mod schemas;
 pub(crate) mod subscriptions;

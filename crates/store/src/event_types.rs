@@ -1,6 +1,7 @@
 //! Event types: the catalogue that a platform shows to its customers.
 
 use domain::event_type::EventType;
+use domain::schema::SchemaMode;
 use time::OffsetDateTime;
 use tokio_postgres::Row;
 
@@ -51,12 +52,29 @@ pub struct CatalogueEntry {
     pub description: String,
     /// A payload, JSON.
     pub example: String,
+    /// What its payloads look like: a JSON Schema.
+    pub schema: Option<String>,
+    /// What the schema is for; [`SchemaMode::Off`] without one.
+    pub schema_mode: SchemaMode,
     /// When it was added.
     pub created_at: OffsetDateTime,
     /// When it was archived, if it was: it is no longer offered.
     pub archived_at: Option<OffsetDateTime>,
     /// Whom it is for.
     pub audience: Audience,
+}
+
+/// What an event type is to be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct NewEntry<'a> {
+    /// What it means.
+    pub description: &'a str,
+    /// A payload, JSON.
+    pub example: &'a str,
+    /// What its payloads look like: a JSON Schema.
+    pub schema: Option<&'a str>,
+    /// What the schema is for.
+    pub schema_mode: SchemaMode,
 }
 
 impl Store {
@@ -66,7 +84,9 @@ impl Store {
     /// [`StoreError::Unavailable`] when the database is.
     pub async fn event_types(&self, audience: Audience) -> Result<Vec<CatalogueEntry>, StoreError> {
         const LIST: &str = "-- event_types_list
-            select name, description, example, created_at, archived_at, audience from event_types
+            select name, description, example, schema, schema_mode, created_at, archived_at,
+                   audience
+            from event_types
             where audience = $1 order by name limit $2";
         self.bounded(async {
             let client = self.client().await?;
@@ -82,7 +102,9 @@ impl Store {
     /// [`StoreError::NotFound`] when there is none.
     pub async fn event_type(&self, name: &EventType) -> Result<CatalogueEntry, StoreError> {
         const GET: &str = "-- event_type_get
-            select name, description, example, created_at, archived_at, audience from event_types
+            select name, description, example, schema, schema_mode, created_at, archived_at,
+                   audience
+            from event_types
             where name = $1";
         self.bounded(async {
             let client = self.client().await?;
@@ -96,23 +118,38 @@ impl Store {
     /// archived.
     ///
     /// # Errors
-    /// [`StoreError::Conflict`] when the entry of this name is for the platform.
+    /// [`StoreError::Conflict`] when the entry of this name is for the platform,
+    /// [`StoreError::Broken`] for a mode other than off without a schema.
     pub async fn put_event_type(
         &self,
         name: &EventType,
-        description: &str,
-        example: &str,
+        entry: NewEntry<'_>,
     ) -> Result<CatalogueEntry, StoreError> {
         const PUT: &str = "-- event_type_put
-            insert into event_types (name, description, example) values ($1, $2, $3)
+            insert into event_types (name, description, example, schema, schema_mode)
+            values ($1, $2, $3, $4, $5)
             on conflict (name) do update set
-                description = excluded.description, example = excluded.example, archived_at = null
+                description = excluded.description, example = excluded.example,
+                schema = excluded.schema, schema_mode = excluded.schema_mode, archived_at = null
             where event_types.audience = 'tenants'
-            returning name, description, example, created_at, archived_at, audience";
+            returning name, description, example, schema, schema_mode, created_at, archived_at,
+                      audience";
+        let NewEntry {
+            description,
+            example,
+            schema,
+            schema_mode,
+        } = entry;
+        let (name, mode) = (name.as_str(), schema_mode.as_str());
         self.bounded(async {
             let client = self.client().await?;
-            let put = row(&client, PUT, &[&name.as_str(), &description, &example]).await?;
-            entry(&put.ok_or(StoreError::Conflict)?)
+            let put = row(
+                &client,
+                PUT,
+                &[&name, &description, &example, &schema, &mode],
+            )
+            .await?;
+            self::entry(&put.ok_or(StoreError::Conflict)?)
         })
         .await
     }
@@ -141,6 +178,8 @@ fn entry(row: &Row) -> Result<CatalogueEntry, StoreError> {
         name: parsed(row, "name")?,
         description: get(row, "description")?,
         example: get(row, "example")?,
+        schema: get(row, "schema")?,
+        schema_mode: named(row, "schema_mode", SchemaMode::from_name)?,
         created_at: get(row, "created_at")?,
         archived_at: get(row, "archived_at")?,
         audience: named(row, "audience", Audience::from_name)?,

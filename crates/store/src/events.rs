@@ -6,6 +6,7 @@ use domain::event::Channel;
 use domain::event_type::EventType;
 use domain::id::{EndpointId, EventId, TenantId};
 use domain::limits;
+use domain::schema::Violation;
 use domain::trace::TraceContext;
 use time::{Date, OffsetDateTime};
 use tokio_postgres::Row;
@@ -21,6 +22,7 @@ pub use verdict::{Fingerprint, Verdict};
 
 mod record;
 mod verdict;
+mod violations;
 
 /// An event without its payload, as lists show it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -60,6 +62,15 @@ pub struct StoredEvent {
     pub data: Bytes,
     /// The publisher's trace.
     pub trace: TraceContext,
+}
+
+/// An event without its payload, as it is shown alone.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EventDetail {
+    /// What lists show too.
+    pub summary: EventSummary,
+    /// How the payload violates the schema of its type, where that was recorded.
+    pub violations: Vec<Violation>,
 }
 
 impl StoredEvent {
@@ -105,6 +116,32 @@ impl Store {
             let client = self.client().await?;
             let found = row(&client, GET, &[&event.uuid(), &tenant.uuid()]).await?;
             stored_event(&found.ok_or(StoreError::NotFound)?)
+        })
+        .await
+    }
+
+    /// A tenant's event without its payload.
+    ///
+    /// # Errors
+    /// [`StoreError::NotFound`] when the tenant has none of this id, or no longer.
+    pub async fn event_detail(
+        &self,
+        tenant: TenantId,
+        event: EventId,
+    ) -> Result<EventDetail, StoreError> {
+        const DETAIL: &str = "-- event_detail
+            select id, tenant_id, event_type, occurred_at, accepted_at, channels, endpoints,
+                   octet_length(data) as data_bytes, violations
+            from events where id = $1 and tenant_id = $2
+            order by accepted_at desc limit 1";
+        self.bounded(async {
+            let client = self.client().await?;
+            let found = row(&client, DETAIL, &[&event.uuid(), &tenant.uuid()]).await?;
+            let found = found.ok_or(StoreError::NotFound)?;
+            Ok(EventDetail {
+                summary: summary(&found)?,
+                violations: violations::from_column(get(&found, "violations")?)?,
+            })
         })
         .await
     }

@@ -38,7 +38,9 @@ pub mod replays;
 mod reports;
 
 pub use config::Config;
-pub use directory::{AccessDirectory, EndpointDirectory, Live, SubscriptionDirectory, Target};
+pub use directory::{
+    AccessDirectory, EndpointDirectory, Live, SchemaDirectory, SubscriptionDirectory, Target,
+};
 pub use error::{Remedy, StoreError};
 pub use keyring::Keyring;
 pub use page::{Cursor, Page, PageRequest};

@@ -1,4 +1,6 @@
-//! The catalogue of event types. Publishing doesn't depend on it.
+//! The catalogue of event types. Publishing doesn't depend on it, except where a type has a schema.
+
+mod payload;
 
 use axum::Json;
 use axum::extract::{FromRequestParts, Path, State};
@@ -8,7 +10,7 @@ use domain::event_type::EventType;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use service::problem::Problem;
-use store::event_types::{Audience, CatalogueEntry};
+use store::event_types::{Audience, CatalogueEntry, NewEntry};
 use utoipa::ToSchema;
 
 use super::text;
@@ -26,6 +28,13 @@ pub(crate) struct Entry {
     description: String,
     /// A payload, as text.
     example: String,
+    /// What its payloads look like, as JSON Schema; null without.
+    #[schema(value_type = Object)]
+    schema: Option<Box<RawValue>>,
+    /// What becomes of an event whose payload violates the schema: `off` (nothing), `warn`
+    /// (accepted, and recorded with it), `enforce` (refused).
+    #[schema(example = "enforce")]
+    schema_mode: &'static str,
     archived: bool,
     /// `tenants`, or `platform` for the types of operational events.
     audience: &'static str,
@@ -37,6 +46,11 @@ impl From<CatalogueEntry> for Entry {
             name: entry.name.to_string(),
             description: entry.description,
             example: entry.example,
+            // It was JSON when it was put.
+            schema: entry
+                .schema
+                .and_then(|text| RawValue::from_string(text).ok()),
+            schema_mode: entry.schema_mode.as_str(),
             archived: entry.archived_at.is_some(),
             audience: entry.audience.as_str(),
         }
@@ -57,6 +71,12 @@ pub(crate) struct ToPut {
     /// A payload: any JSON.
     #[schema(value_type = Object)]
     example: Box<RawValue>,
+    /// What its payloads look like, as JSON Schema: draft 2020-12, or the one that `$schema`
+    /// names. Left out, there is none any more.
+    #[schema(value_type = Option<Object>)]
+    schema: Option<Box<RawValue>>,
+    /// `off` (the default), `warn` or `enforce`.
+    schema_mode: Option<String>,
 }
 
 /// Which part of the catalogue is asked for.
@@ -135,11 +155,14 @@ pub(crate) async fn put(
     let event_type: EventType = event_type
         .parse()
         .map_err(|error| problem::invalid("path:name", error))?;
-    let (description, example) = (&entry.description, entry.example.get());
-    let put = api
-        .store
-        .put_event_type(&event_type, description, example)
-        .await;
+    let schema = payload::schema(&entry).await?;
+    let new = NewEntry {
+        description: &entry.description,
+        example: entry.example.get(),
+        schema: schema.text,
+        schema_mode: schema.mode,
+    };
+    let put = api.store.put_event_type(&event_type, new).await;
     Ok(Json(put.map_err(|error| problem::of_store(&error))?.into()))
 }
 

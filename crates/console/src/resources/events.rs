@@ -6,9 +6,10 @@ use axum::http::header;
 use axum::response::IntoResponse;
 use domain::event_type::EventType;
 use domain::id;
+use domain::schema::Violation;
 use serde::{Deserialize, Serialize};
 use service::problem::Problem;
-use store::events::EventSummary;
+use store::events::{EventDetail, EventSummary};
 use utoipa::ToSchema;
 
 use super::text;
@@ -49,6 +50,45 @@ impl From<EventSummary> for Event {
     }
 }
 
+/// An event by itself, its payload apart.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Detailed {
+    #[serde(flatten)]
+    event: Event,
+    /// How its payload violates the schema that its type had when it was accepted, where the
+    /// schema's mode was `warn`.
+    schema_errors: Vec<SchemaError>,
+}
+
+/// One way in which a payload violates a schema.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct SchemaError {
+    /// Where in the payload: a JSON pointer as a URI fragment.
+    #[schema(example = "#/items/0/price")]
+    pointer: String,
+    /// The schema's keyword, and what it asks for.
+    #[schema(example = "type: should be number")]
+    detail: String,
+}
+
+impl From<EventDetail> for Detailed {
+    fn from(
+        EventDetail {
+            summary,
+            violations,
+        }: EventDetail,
+    ) -> Self {
+        let error = |one: Violation| SchemaError {
+            pointer: format!("#{}", one.pointer),
+            detail: one.detail,
+        };
+        Self {
+            event: summary.into(),
+            schema_errors: violations.into_iter().map(error).collect(),
+        }
+    }
+}
+
 #[derive(Deserialize)]
 pub(crate) struct Filter {
     event: Option<String>,
@@ -84,18 +124,15 @@ pub(crate) async fn list(
 /// Get an event
 #[utoipa::path(get, path = "/v1/tenants/{tenant}/events/{event}", tag = "events",
     params(("tenant" = String, Path), ("event" = String, Path)),
-    responses((status = 200, body = Event), (status = 404)))]
+    responses((status = 200, body = Detailed), (status = 404)))]
 pub(crate) async fn get(
     at: InTenant<Read>,
     State(api): State<Api>,
     Named(event): Named<id::Event>,
-) -> Result<Json<Event>, Problem> {
-    let found = api.store.event(at.tenant, event).await;
+) -> Result<Json<Detailed>, Problem> {
+    let found = api.store.event_detail(at.tenant, event).await;
     Ok(Json(
-        found
-            .map_err(|error| problem::of_store(&error))?
-            .summary
-            .into(),
+        found.map_err(|error| problem::of_store(&error))?.into(),
     ))
 }
 

@@ -18,6 +18,7 @@ mod paging;
 mod platform;
 mod replay;
 mod replays;
+mod schemas;
 mod secrets;
 
 mod document;

@@ -13,6 +13,7 @@ use time::Date;
 use uuid::Uuid;
 
 use super::verdict::{Verdict, judge};
+use super::violations;
 use crate::error::StoreError;
 use crate::pool::Store;
 use crate::sql::{id, rows, storable};
@@ -121,17 +122,19 @@ async fn insert(
     // row has its slice of it.
     const INSERT: &str = "-- events_insert
         insert into events (day, id, ingest_id, tenant_id, event_type, data, occurred_at,
-                            accepted_at, channels, keyed, endpoints, traceparent, tracestate)
+                            accepted_at, channels, keyed, endpoints, traceparent, tracestate,
+                            violations)
         select u.day, u.id, u.ingest_id, u.tenant_id, u.event_type, u.data, u.occurred_at,
                u.accepted_at, ($14::text[])[u.channels_from : u.channels_to], u.keyed,
-               ($15::uuid[])[u.endpoints_from : u.endpoints_to], u.traceparent, u.tracestate
+               ($15::uuid[])[u.endpoints_from : u.endpoints_to], u.traceparent, u.tracestate,
+               u.violations
         from unnest($1::date[], $2::uuid[], $3::uuid[], $4::uuid[], $5::text[], $6::bytea[],
                     $7::timestamptz[], $8::timestamptz[], $9::int[], $10::bool[], $11::int[],
-                    $12::text[], $13::text[], $16::int[], $17::int[])
+                    $12::text[], $13::text[], $16::int[], $17::int[], $18::text[])
              with ordinality
              as u (day, id, ingest_id, tenant_id, event_type, data, occurred_at, accepted_at,
                    channels_from, keyed, endpoints_from, traceparent, tracestate, channels_to,
-                   endpoints_to, position)
+                   endpoints_to, violations, position)
         order by u.position
         on conflict (id, day) do nothing
         returning id";
@@ -165,6 +168,10 @@ async fn insert(
         .iter()
         .map(|new| storable(&new.event.trace.tracestate))
         .collect();
+    let violations: Vec<_> = events
+        .iter()
+        .map(|new| violations::column(&new.event.violations))
+        .collect();
     let channels = Slices::of(events, |new| {
         new.event.channels.iter().map(|one| one.as_str()).collect()
     })?;
@@ -192,6 +199,7 @@ async fn insert(
             &matched.all,
             &channels.to,
             &matched.to,
+            &violations,
         ],
     )
     .await?;

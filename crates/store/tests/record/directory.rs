@@ -1,17 +1,21 @@
+use std::sync::Arc;
 use std::time::Duration;
 
+use domain::event_type::EventType;
 use domain::id::{EndpointId, TenantId};
+use domain::schema::SchemaMode;
 use domain::selection::Candidate;
 use store::api_keys::{NewApiKey, Reach, Scope};
 use store::endpoints::{Precondition, Switch};
+use store::event_types::NewEntry;
 use store::tenants::NewTenant;
-use store::{AccessDirectory, EndpointDirectory, Live, SubscriptionDirectory};
+use store::{AccessDirectory, EndpointDirectory, Live, SchemaDirectory, SubscriptionDirectory};
 use testkit::eventually;
 use tokio_util::sync::CancellationToken;
 
 use crate::support::{Db, SOON, secret, settings};
 
-fn created() -> domain::event_type::EventType {
+fn created() -> EventType {
     "shipment.created".parse().unwrap()
 }
 
@@ -198,6 +202,47 @@ async fn keys_and_tenants_are_known_until_they_end() {
     let current = live.refresh().await.unwrap();
     assert!(!current.has_tenant(other) && current.has_tenant(a));
     assert_eq!(current.tenant_by_external_id("a"), None);
+}
+
+#[tokio::test]
+async fn schemas_are_known_while_they_are_on() {
+    let db = Db::new().await;
+    let other = "order.paid".parse().unwrap();
+    let put = async |name: &EventType, schema: Option<&str>, schema_mode| {
+        let entry = NewEntry {
+            description: "",
+            example: "1",
+            schema,
+            schema_mode,
+        };
+        db.store.put_event_type(name, entry).await.unwrap();
+    };
+    // One that is there before the first load, and one that comes after.
+    put(&created(), Some("true"), SchemaMode::Warn).await;
+    let live: Live<SchemaDirectory> = Live::new(&db.store);
+    let first = live.refresh().await.unwrap();
+    assert_eq!(first.of(&created()).unwrap().mode, SchemaMode::Warn);
+    assert!(first.of(&other).is_none());
+    put(&other, Some("false"), SchemaMode::Enforce).await;
+    let second = live.refresh().await.unwrap();
+    assert_eq!(second.of(&other).unwrap().mode, SchemaMode::Enforce);
+    // What did not change is not compiled again.
+    let of = |snapshot: &SchemaDirectory| snapshot.of(&created()).unwrap();
+    assert!(Arc::ptr_eq(&of(&first), &of(&second)));
+
+    // An archived type may still be published.
+    db.store.archive_event_type(&other).await.unwrap();
+    let archived = live.refresh().await.unwrap().of(&other).unwrap();
+    assert_eq!(archived.mode, SchemaMode::Enforce);
+    put(&other, Some("false"), SchemaMode::Off).await;
+    put(&created(), None, SchemaMode::Off).await;
+    let last = live.refresh().await.unwrap();
+    assert!(last.of(&other).is_none() && last.of(&created()).is_none());
+    // By hand too: nobody can forget the epoch.
+    db.stack
+        .execute("update event_types set schema_mode = 'warn' where name = 'order.paid'")
+        .await;
+    assert!(live.refresh().await.unwrap().of(&other).is_some());
 }
 
 #[tokio::test]

@@ -3,6 +3,7 @@ use domain::dispatch::Payload;
 use domain::event::Event;
 use domain::id::IngestId;
 use domain::limits;
+use domain::schema::Violation;
 use domain::trace::TraceContext;
 use store::events::{Fingerprint, Verdict};
 use store::{PageRequest, StoreError};
@@ -71,6 +72,32 @@ async fn what_was_recorded_comes_back_byte_for_byte() {
     assert_eq!(payload, Some(full.data));
     let other_day = day(&plain).next_day().unwrap();
     assert_eq!(db.store.payload(plain.id, other_day).await.unwrap(), None);
+}
+
+#[tokio::test]
+async fn violations_are_kept_with_the_event_that_has_them() {
+    let db = Db::new().await;
+    let tenant = db.tenant().await;
+    let violation = |pointer: &str| Violation {
+        pointer: pointer.into(),
+        detail: "required: the member \"\0\" is missing".into(),
+    };
+    let good = minted(tenant);
+    let bad = Event {
+        violations: vec![violation(""), violation("/a%20b")],
+        ..minted(tenant)
+    };
+    let batch = [&good, &bad, &minted(tenant)].map(|event| matched(event.clone(), &[]));
+    db.store.record(&batch).await.unwrap();
+    for event in [good, bad] {
+        let detail = db.store.event_detail(tenant, event.id).await.unwrap();
+        assert_eq!(detail.violations, event.violations);
+        assert_eq!(detail.summary.id, event.id);
+        assert_eq!(detail.summary.data_bytes as usize, event.data.len());
+        let other = db.tenant().await;
+        let error = db.store.event_detail(other, event.id).await.unwrap_err();
+        assert!(matches!(error, StoreError::NotFound));
+    }
 }
 
 #[tokio::test]

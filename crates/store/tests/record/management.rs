@@ -1,7 +1,8 @@
 use domain::id::{ApiKeyId, TenantId};
 use domain::operational::Operational;
+use domain::schema::SchemaMode;
 use store::api_keys::{NewApiKey, Reach, Scope};
-use store::event_types::Audience;
+use store::event_types::{Audience, NewEntry};
 use store::tenants::NewTenant;
 use store::{PageRequest, StoreError};
 use uuid::Uuid;
@@ -141,6 +142,16 @@ async fn api_keys_are_shown_once_and_revoked() {
     assert!(matches!(error, StoreError::NotFound));
 }
 
+/// An entry without a schema.
+fn described<'a>(description: &'a str, example: &'a str) -> NewEntry<'a> {
+    NewEntry {
+        description,
+        example,
+        schema: None,
+        schema_mode: SchemaMode::Off,
+    }
+}
+
 #[tokio::test]
 async fn the_catalogue_is_seeded_and_kept() {
     let db = Db::new().await;
@@ -161,7 +172,10 @@ async fn the_catalogue_is_seeded_and_kept() {
     let mut kinds = Operational::ALL.map(Operational::event_type).to_vec();
     kinds.sort_unstable();
     assert_eq!(told, kinds);
-    let error = db.store.put_event_type(&told[0], "Mine.", "1").await;
+    let error = db
+        .store
+        .put_event_type(&told[0], described("Mine.", "1"))
+        .await;
     assert!(matches!(error, Err(StoreError::Conflict)));
     let error = db.store.archive_event_type(&told[0]).await;
     assert!(matches!(error, Err(StoreError::NotFound)));
@@ -170,7 +184,7 @@ async fn the_catalogue_is_seeded_and_kept() {
     let error = db.store.event_type(&name).await.unwrap_err();
     assert!(matches!(error, StoreError::NotFound));
     db.store
-        .put_event_type(&name, "It was paid.", "{}")
+        .put_event_type(&name, described("It was paid.", "{}"))
         .await
         .unwrap();
     db.store.archive_event_type(&name).await.unwrap();
@@ -182,11 +196,32 @@ async fn the_catalogue_is_seeded_and_kept() {
             .archived_at
             .is_some()
     );
-    let put = db.store.put_event_type(&name, "Paid.", "1").await.unwrap();
+    let put = described("Paid.", "1");
+    let put = db.store.put_event_type(&name, put).await.unwrap();
     assert_eq!(
         (put.archived_at, &*put.description, &*put.example),
         (None, "Paid.", "1")
     );
+    assert_eq!((put.schema, put.schema_mode), (None, SchemaMode::Off));
+
+    let schema = NewEntry {
+        schema: Some(r#"{ "title": "\u0000" }"#),
+        schema_mode: SchemaMode::Warn,
+        ..described("Paid.", "1")
+    };
+    let put = db.store.put_event_type(&name, schema).await.unwrap();
+    assert_eq!(put.schema.as_deref(), schema.schema);
+    assert_eq!(put.schema_mode, SchemaMode::Warn);
+    assert_eq!(db.store.event_type(&name).await.unwrap(), put);
+    let listed = db.store.event_types(Audience::Tenants).await.unwrap();
+    assert!(listed.contains(&put));
+    // A mode without a schema would say that payloads are checked when they are not.
+    let mode_alone = NewEntry {
+        schema: None,
+        ..schema
+    };
+    let error = db.store.put_event_type(&name, mode_alone).await;
+    assert!(matches!(error, Err(StoreError::Broken(_))), "{error:?}");
     let error = db
         .store
         .archive_event_type(&"a.b".parse().unwrap())
