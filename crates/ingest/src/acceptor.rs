@@ -1,16 +1,19 @@
 //! From a draft to an event on the broker's disk: the same for every way in.
 
+use std::time::Duration;
+
 use domain::event::Event;
 use domain::fairness::Class;
 use domain::id::{EventId, TenantId};
 use service::Shares;
-use store::{AccessDirectory, Live};
+use store::{AccessDirectory, Live, StoreError};
 use time::OffsetDateTime;
 
 use crate::batcher::{Batcher, NotAccepted};
 use crate::check::{self, Draft, Publisher, Reason, Refusal, check, fresh_ids};
-use crate::keys::Keys;
+use crate::keys::{Acceptance, Keys};
 use crate::metrics::{Metrics, Way};
+use crate::schemas::Schemas;
 
 /// Accepts drafts. Cheap to clone.
 #[derive(Clone)]
@@ -19,6 +22,7 @@ pub(crate) struct Acceptor {
     pub(crate) batcher: Batcher,
     pub(crate) keys: Keys,
     pub(crate) shares: Shares,
+    pub(crate) schemas: Schemas,
     pub(crate) metrics: Metrics,
 }
 
@@ -47,14 +51,27 @@ impl Acceptor {
         Ok(event.id)
     }
 
+    /// Whether all is loaded that events are judged by.
+    pub(crate) fn is_loaded(&self) -> bool {
+        self.access.is_loaded() && self.schemas.is_loaded()
+    }
+
+    /// Waits until all is loaded that events are judged by; cancel safe.
+    pub(crate) async fn loaded(&self) -> Result<(), StoreError> {
+        self.access.loaded(Duration::MAX).await?;
+        self.schemas.loaded().await
+    }
+
     /// Makes an event of a draft. It is a new one each time, unless its publisher gave it a key.
     pub(crate) async fn judge(&self, draft: Draft, publisher: Publisher) -> Result<Event, Refusal> {
         let form = draft.form;
         let judged = async {
             let tenant = self.tenant(&draft, publisher).await?;
             let event = check(draft, tenant, fresh_ids(), OffsetDateTime::now_utc())?;
-            self.keys.check(&event)?;
-            Ok(event)
+            match self.keys.check(&event)? {
+                Acceptance::First => self.schemas.check(event).await,
+                Acceptance::Repeat => Ok(event),
+            }
         };
         judged.await.map_err(|refusal: Refusal| Refusal {
             pointer: form.pointer(refusal.pointer),

@@ -48,8 +48,8 @@ enum Ended {
 impl Inbox {
     /// Works off a queue until told to stop, then finishes what is in hand.
     pub(crate) async fn run(self, consume: impl Fn() -> Consumer, life: Lifecycle) {
-        // Without keys and tenants every event would be refused.
-        let first = self.acceptor.access.loaded(Duration::MAX);
+        // Without keys and tenants every event would be refused, without schemas none.
+        let first = self.acceptor.loaded();
         if !matches!(life.stop().run_until_cancelled(first).await, Some(Ok(_))) {
             return;
         }

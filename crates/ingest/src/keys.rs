@@ -14,6 +14,15 @@ use crate::check::{Reason, Refusal};
 /// The most keys that are remembered.
 const KEYS: u64 = 100_000;
 
+/// Whether an event was accepted before, as far as is known here.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Acceptance {
+    /// Not here.
+    First,
+    /// The same event was, and is answered as it was then.
+    Repeat,
+}
+
 /// The fingerprints of keyed events that were accepted here.
 #[derive(Debug, Clone)]
 pub(crate) struct Keys(Cache<EventId, [u8; 32]>);
@@ -28,19 +37,18 @@ impl Keys {
     }
 
     /// Refuses an event whose key was accepted here with another type or payload.
-    pub(crate) fn check(&self, event: &Event) -> Result<(), Refusal> {
+    pub(crate) fn check(&self, event: &Event) -> Result<Acceptance, Refusal> {
         let Identity::Keyed { fingerprint } = event.identity else {
-            return Ok(());
+            return Ok(Acceptance::First);
         };
         match self.0.get(&event.id) {
-            Some(known) if known != fingerprint => Err(Refusal {
-                reason: Reason::Conflict,
-                pointer: "#/id",
-                detail:
-                    "this id was accepted with another type or payload: give each event its own"
-                        .to_owned(),
-            }),
-            Some(_) | None => Ok(()),
+            Some(known) if known != fingerprint => {
+                let detail =
+                    "this id was accepted with another type or payload: give each event its own";
+                Err(Refusal::new(Reason::Conflict, "#/id", detail))
+            }
+            Some(_) => Ok(Acceptance::Repeat),
+            None => Ok(Acceptance::First),
         }
     }
 

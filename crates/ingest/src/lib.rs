@@ -16,6 +16,7 @@ mod batcher;
 mod keys;
 mod lane;
 mod room;
+mod schemas;
 
 mod http;
 mod inbox;

@@ -27,12 +27,37 @@ impl Way {
     }
 }
 
+/// What a schema says of a payload.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Verdict {
+    /// It satisfies it.
+    Ok,
+    /// It violates it, and that is recorded.
+    Warned,
+    /// It violates it, and the event was refused.
+    Refused,
+    /// The schema can't be used by this version.
+    Unchecked,
+}
+
+impl Verdict {
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Ok => "ok",
+            Self::Warned => "warned",
+            Self::Refused => "refused",
+            Self::Unchecked => "unchecked",
+        }
+    }
+}
+
 /// The instruments. Cheap to clone.
 #[derive(Debug, Clone)]
 pub(crate) struct Metrics {
     accepted: Counter<u64>,
     refused: Counter<u64>,
     not_accepted: Counter<u64>,
+    checked: Counter<u64>,
     confirm: Histogram<f64>,
     batch: Histogram<u64>,
 }
@@ -53,6 +78,10 @@ impl Metrics {
             not_accepted: meter
                 .u64_counter("posthaste.ingest.not_accepted")
                 .with_description("Events that were in order and could not be accepted, by reason.")
+                .build(),
+            checked: meter
+                .u64_counter("posthaste.ingest.schema.checked")
+                .with_description("Events whose type has a schema, by its verdict.")
                 .build(),
             confirm: meter
                 .f64_histogram("posthaste.ingest.confirm.duration")
@@ -91,6 +120,12 @@ impl Metrics {
             KeyValue::new("reason", error.as_str()),
         ];
         self.not_accepted.add(1, &labels);
+    }
+
+    /// A payload was held against the schema of its type.
+    pub(crate) fn checked(&self, verdict: Verdict) {
+        let label = KeyValue::new("verdict", verdict.as_str());
+        self.checked.add(1, &[label]);
     }
 
     /// A message of so many events was confirmed, or not, after so long.

@@ -1,5 +1,6 @@
 //! The role's life: from its parts to the last confirm.
 
+use std::io;
 use std::time::Duration;
 
 use broker::topology::{Lane, queue};
@@ -7,7 +8,7 @@ use broker::{Broker, ConsumerOptions, Publisher};
 use domain::fairness::Share;
 use domain::shard::Shards;
 use service::{Courtesy, Health, Latch, Lifecycle, Readiness, Shares, server};
-use store::{AccessDirectory, Live};
+use store::{AccessDirectory, Live, SchemaDirectory};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
@@ -18,6 +19,7 @@ use crate::http;
 use crate::inbox::Inbox;
 use crate::keys::Keys;
 use crate::metrics::Metrics;
+use crate::schemas::Schemas;
 
 /// How often readiness is looked at.
 const LOOK: Duration = Duration::from_millis(500);
@@ -29,6 +31,8 @@ pub struct Parts {
     pub broker: Broker,
     /// The API keys and tenants.
     pub access: Live<AccessDirectory>,
+    /// What event types ask of their payloads.
+    pub schemas: Live<SchemaDirectory>,
     /// How many queues fan-out has.
     pub shards: Shards,
     /// Where requests come in.
@@ -39,8 +43,11 @@ pub struct Parts {
 /// answered.
 ///
 /// A broker or a Postgres that is away is waited for: the role is ready while it is connected to
-/// the broker and has a snapshot of the keys.
-pub async fn run(config: Config, parts: Parts, life: Lifecycle, health: Health) {
+/// the broker and has a snapshot of the keys and the schemas.
+///
+/// # Errors
+/// When the system has no threads to give.
+pub async fn run(config: Config, parts: Parts, life: Lifecycle, health: Health) -> io::Result<()> {
     let latch = health.latch("ingest");
     let metrics = Metrics::new();
     let outlet = parts.broker.publisher("ingest");
@@ -59,6 +66,7 @@ pub async fn run(config: Config, parts: Parts, life: Lifecycle, health: Health) 
         shares: Shares::new(config.normal_per_second.get(), courtesy.clone()),
         access: parts.access,
         keys: Keys::new(),
+        schemas: Schemas::start(parts.schemas, &metrics)?,
         metrics,
     };
     let inbox = Inbox {
@@ -83,12 +91,13 @@ pub async fn run(config: Config, parts: Parts, life: Lifecycle, health: Health) 
         inbox.run(quarantined, life.clone()),
         watch(&outlet, &acceptor, &latch, life.stop()),
     );
+    Ok(())
 }
 
 async fn watch(outlet: &Publisher, acceptor: &Acceptor, latch: &Latch, stop: &CancellationToken) {
     let mut look = tokio::time::interval(LOOK);
     while stop.run_until_cancelled(look.tick()).await.is_some() {
-        let is_ready = outlet.is_connected() && acceptor.access.is_loaded();
+        let is_ready = outlet.is_connected() && acceptor.is_loaded();
         latch.set(if is_ready {
             Readiness::Ready
         } else {

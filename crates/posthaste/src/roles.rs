@@ -11,7 +11,9 @@ use domain::shard::Shards;
 use service::telemetry::Telemetry;
 use service::{Drained, Health, Lifecycle, ops, signals};
 use store::directory::Snapshot;
-use store::{AccessDirectory, EndpointDirectory, Live, Store, SubscriptionDirectory};
+use store::{
+    AccessDirectory, EndpointDirectory, Live, SchemaDirectory, Store, SubscriptionDirectory,
+};
 use tokio::net::TcpListener;
 
 use crate::connections::{BrokerArgs, StoreArgs};
@@ -110,15 +112,23 @@ impl Surroundings {
         live
     }
 
-    pub(crate) async fn ingest(self, config: ingest::Config, listener: TcpListener) {
+    pub(crate) async fn ingest(
+        self,
+        config: ingest::Config,
+        listener: TcpListener,
+    ) -> anyhow::Result<()> {
         let access: Live<AccessDirectory> = self.live();
+        let schemas: Live<SchemaDirectory> = self.live();
         let parts = ingest::Parts {
             broker: self.broker,
             access,
+            schemas,
             shards: self.shards,
             listener,
         };
-        Box::pin(ingest::run(config, parts, self.life, self.health)).await;
+        Box::pin(ingest::run(config, parts, self.life, self.health))
+            .await
+            .context("ingest can't run")
     }
 
     pub(crate) async fn fanout(self, config: fanout::Config) {
@@ -200,8 +210,7 @@ impl Ingest {
     pub(crate) async fn run(self, telemetry: Telemetry) -> anyhow::Result<()> {
         let listener = listen(self.ingest_listen).await?;
         live("ingest", &self.common, telemetry, async |surroundings| {
-            surroundings.ingest(self.config, listener).await;
-            Ok(())
+            surroundings.ingest(self.config, listener).await
         })
         .await
     }

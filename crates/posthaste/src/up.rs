@@ -127,14 +127,14 @@ impl Running {
             roles: tokio::spawn(async move {
                 let at = surroundings;
                 let addresses = roles.dispatcher.addresses.clone();
-                let ((), (), dispatched, (), ()) = tokio::join!(
+                let (ingested, (), dispatched, (), ()) = tokio::join!(
                     at.clone().ingest(roles.ingest, at_ingest),
                     at.clone().fanout(roles.fanout),
                     at.clone().dispatcher(roles.dispatcher),
                     at.clone().recorder(roles.recorder),
                     at.console(roles.console, &addresses, at_console),
                 );
-                dispatched
+                ingested.and(dispatched)
             }),
         })
     }

@@ -101,11 +101,7 @@ fn too_large_if(is_too_large: bool, detail: impl FnOnce() -> String) -> Result<(
     if !is_too_large {
         return Ok(());
     }
-    Err(Refusal {
-        reason: Reason::TooLarge,
-        pointer: "",
-        detail: detail(),
-    })
+    Err(Refusal::new(Reason::TooLarge, "", detail()))
 }
 
 /// The payload in a text that is nothing else: without the white space around it.

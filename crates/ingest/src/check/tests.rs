@@ -5,6 +5,7 @@ use bytes::Bytes;
 use domain::event::Identity;
 use domain::id::TenantId;
 use domain::limits;
+use domain::schema::Violation;
 use proptest::prelude::*;
 use rstest::rstest;
 use store::AccessDirectory;
@@ -305,4 +306,30 @@ proptest! {
         let _ = (envelope(&body), structured(&body), items(&body, 4), payload(&body));
         let _ = depth(&body);
     }
+}
+
+#[test]
+fn a_violation_is_told_at_each_of_its_places() {
+    let violation = |pointer: &str| Violation {
+        pointer: pointer.to_owned(),
+        detail: "type: should be string".to_owned(),
+    };
+    let places = |refusal: &Refusal| -> Vec<String> {
+        let faults = refusal.faults().into_iter();
+        faults.map(|(pointer, _)| pointer).collect()
+    };
+    let native = Refusal::violating(vec![violation(""), violation("/a")]);
+    assert_eq!(places(&native), ["#/data", "#/data/a"]);
+    let binary = Refusal {
+        pointer: Form::CloudEventHeaders.pointer(native.pointer),
+        ..native
+    };
+    assert_eq!(places(&binary), ["#", "#/a"]);
+    assert_eq!(
+        binary.to_string(),
+        "#: the payload violates the schema of its event type: \
+         # type: should be string; #/a type: should be string"
+    );
+    assert_eq!(places(&Refusal::invalid("#/id", "wrong")), ["#/id"]);
+    assert!(places(&Refusal::malformed("not JSON")).is_empty());
 }

@@ -61,11 +61,8 @@ pub(super) async fn read(body: Body, most: usize, room: &Room) -> Result<Read, F
 }
 
 fn too_large(most: usize) -> Refusal {
-    Refusal {
-        reason: Reason::TooLarge,
-        pointer: "",
-        detail: format!("the body is larger than {most} bytes: send less at once"),
-    }
+    let detail = format!("the body is larger than {most} bytes: send less at once");
+    Refusal::new(Reason::TooLarge, "", detail)
 }
 
 /// The content type, in lower case and without parameters. A body in another encoding is refused.
@@ -74,19 +71,16 @@ pub(super) fn content_type(headers: &HeaderMap) -> Result<String, Refusal> {
         .get(header::CONTENT_ENCODING)
         .is_some_and(|encoding| encoding != "identity")
     {
-        return Err(Refusal {
-            reason: Reason::UnsupportedType,
-            pointer: "header:Content-Encoding",
-            detail: "compressed bodies are not read: send it as it is".to_owned(),
-        });
+        let detail = "compressed bodies are not read: send it as it is";
+        let pointer = "header:Content-Encoding";
+        return Err(Refusal::new(Reason::UnsupportedType, pointer, detail));
     }
     let value = headers
         .get(header::CONTENT_TYPE)
         .and_then(|value| value.to_str().ok());
-    let value = value.ok_or_else(|| Refusal {
-        reason: Reason::UnsupportedType,
-        pointer: "header:Content-Type",
-        detail: "missing: send Content-Type: application/json".to_owned(),
+    let value = value.ok_or_else(|| {
+        let detail = "missing: send Content-Type: application/json";
+        Refusal::new(Reason::UnsupportedType, "header:Content-Type", detail)
     })?;
     let essence = value.split(';').next().unwrap_or_default();
     Ok(essence.trim().to_ascii_lowercase())
@@ -94,11 +88,8 @@ pub(super) fn content_type(headers: &HeaderMap) -> Result<String, Refusal> {
 
 /// The refusal of a content type that is not read here.
 pub(super) fn unread(content_type: &str, read: &str) -> Refusal {
-    Refusal {
-        reason: Reason::UnsupportedType,
-        pointer: "header:Content-Type",
-        detail: format!("{content_type:.100} is not read here: send {read}"),
-    }
+    let detail = format!("{content_type:.100} is not read here: send {read}");
+    Refusal::new(Reason::UnsupportedType, "header:Content-Type", detail)
 }
 
 #[cfg(test)]

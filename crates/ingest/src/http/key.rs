@@ -15,8 +15,8 @@ pub(super) async fn publisher(
     acceptor: &Acceptor,
     headers: &HeaderMap,
 ) -> Result<Arc<Access>, Problem> {
-    if !acceptor.access.is_loaded() {
-        let detail = "the keys are not loaded yet: try again";
+    if !acceptor.is_loaded() {
+        let detail = "the keys and schemas are not loaded yet: try again";
         let status = StatusCode::SERVICE_UNAVAILABLE;
         return Err(Problem::new(status, "unavailable", "Not available", detail).retry_after_s(1));
     }

@@ -78,12 +78,17 @@ fn refused(refusal: &Refusal) -> Problem {
             "unsupported-type",
             "Unsupported content type",
         ),
+        Reason::Schema => (
+            StatusCode::BAD_REQUEST,
+            "schema-violated",
+            "The payload violates its schema",
+        ),
     };
     let problem = Problem::new(status, kind, title, refusal.to_string());
-    match refusal.pointer {
-        "" => problem,
-        pointer => problem.at(pointer, &refusal.detail),
-    }
+    let faults = refusal.faults().into_iter();
+    faults.fold(problem, |problem, (pointer, detail)| {
+        problem.at(pointer, detail)
+    })
 }
 
 fn not_accepted(error: NotAccepted) -> Problem {

@@ -77,11 +77,7 @@ pub(super) fn read(delivered: &Delivered) -> Result<Vec<Item>, Refusal> {
                 "content type {other:?} is not read here: send application/json, \
                  application/cloudevents+json or application/x-protobuf"
             );
-            return Err(Refusal {
-                reason: Reason::UnsupportedType,
-                pointer: "",
-                detail,
-            });
+            return Err(Refusal::new(Reason::UnsupportedType, "", detail));
         }
     };
     let is_batch = kind == MessageType::InboxBatch.as_str();

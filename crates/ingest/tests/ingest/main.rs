@@ -20,6 +20,8 @@ mod inbox;
 mod inbox_bounds;
 mod rejects;
 
+mod schemas;
+
 mod interrupted;
 mod outage;
 mod shares;

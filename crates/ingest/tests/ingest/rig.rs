@@ -9,12 +9,14 @@ use broker::{Broker, Consumer, ConsumerOptions, Delivered, Outgoing, Publisher};
 use bytes::Bytes;
 use domain::event::Event;
 use domain::id::TenantId;
+use domain::schema::SchemaMode;
 use domain::shard::Shards;
 use http_body_util::Full;
 use service::{Drained, Health, Lifecycle, Readiness};
 use store::api_keys::{ApiKey, NewApiKey, Reach, Scope};
+use store::event_types::NewEntry;
 use store::tenants::NewTenant;
-use store::{AccessDirectory, Keyring, Live, Store};
+use store::{AccessDirectory, Keyring, Live, SchemaDirectory, Store};
 use testkit::{BrokerAdmin, Fetched, Proxy, Stack, eventually, fetch};
 use tokio::net::TcpListener;
 use tokio::sync::Mutex;
@@ -29,6 +31,9 @@ pub(crate) const ACME: &str = "acme";
 pub(crate) struct Rig {
     /// Between ingest and RabbitMQ.
     pub(crate) amqp: Proxy,
+    /// Between ingest's snapshots and Postgres.
+    postgres: Proxy,
+    /// Not by the proxy.
     pub(crate) store: Store,
     pub(crate) tenant: TenantId,
     pub(crate) address: SocketAddr,
@@ -44,6 +49,7 @@ pub(crate) struct Rig {
     bulk: Mutex<Consumer>,
     rejected: Mutex<Consumer>,
     access: Live<AccessDirectory>,
+    schemas: Live<SchemaDirectory>,
     health: Health,
     /// Last, so that it is removed when nobody uses it any more.
     stack: Stack,
@@ -66,10 +72,12 @@ impl Rig {
         let broker = Broker::new(&config).unwrap();
         broker.declare(&Topology::new(Shards::ONE)).await.unwrap();
         let shard = Shards::ONE.all().next().unwrap();
-        let server: url::Url = stack.amqp_url().parse().unwrap();
+        let postgres = before(&stack.postgres_url()).await;
+        let followed = connect(&postgres.url(&stack.postgres_url()));
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let rig = Self {
-            amqp: Proxy::to(server.socket_addrs(|| None).unwrap()[0]).await,
+            amqp: before(&stack.amqp_url()).await,
+            postgres,
             tenant,
             address: listener.local_addr().unwrap(),
             life: Lifecycle::new(),
@@ -79,7 +87,8 @@ impl Rig {
             bulk: consume(&broker, queue::fanout_bulk(shard)),
             rejected: consume(&broker, queue::rejected()),
             broker,
-            access: Live::new(&store),
+            access: Live::new(&followed),
+            schemas: Live::new(&followed),
             health: Health::new(),
             store,
             stack,
@@ -95,6 +104,7 @@ impl Rig {
         let parts = ingest::Parts {
             broker: Broker::new(&broker::Config::new(url.into(), "ingest")).unwrap(),
             access: self.access.clone(),
+            schemas: self.schemas.clone(),
             shards: Shards::ONE,
             listener,
         };
@@ -107,7 +117,12 @@ impl Rig {
         let (life, health) = (self.life.clone(), self.health.clone());
         self.life
             .spawn(self.access.clone().run(life.stop().clone()));
-        self.life.spawn(ingest::run(config, parts, life, health));
+        self.life
+            .spawn(self.schemas.clone().run(life.stop().clone()));
+        self.life.spawn(async move {
+            let ended = ingest::run(config, parts, life, health).await;
+            ended.expect("there are threads");
+        });
     }
 
     pub(crate) fn is_ready(&self) -> bool {
@@ -131,6 +146,32 @@ impl Rig {
         let made = new_key(&self.store, reach, scope).await;
         self.access.refresh().await.unwrap();
         made
+    }
+
+    /// What payloads of the type `shipment.created` look like, which ingest knows already.
+    pub(crate) async fn schema(&self, schema: Option<&str>, mode: SchemaMode) {
+        self.put_schema(schema, mode).await;
+        self.schemas.refresh().await.unwrap();
+    }
+
+    /// The same, which ingest has to hear of.
+    pub(crate) async fn put_schema(&self, schema: Option<&str>, mode: SchemaMode) {
+        let entry = NewEntry {
+            description: "",
+            example: "1",
+            schema,
+            schema_mode: mode,
+        };
+        let event_type = "shipment.created".parse().unwrap();
+        let put = self.store.put_event_type(&event_type, entry).await;
+        put.unwrap();
+    }
+
+    /// Takes Postgres away from ingest.
+    pub(crate) async fn lose_postgres(&self) {
+        self.postgres.refuse().await;
+        assert!(self.postgres.cut().await > 0, "nothing was cut");
+        assert!(self.schemas.refresh().await.is_err(), "it is still there");
     }
 
     /// Has ingest look at the keys and tenants again.
@@ -278,6 +319,12 @@ pub(crate) fn event(data: &str) -> String {
 /// The same, with another member.
 pub(crate) fn event_with(member: &str) -> String {
     format!(r#"{{"tenant":"acme","event":"shipment.created","data":1,{member}}}"#)
+}
+
+/// A proxy before the server of this URL.
+async fn before(url: &str) -> Proxy {
+    let server: url::Url = url.parse().unwrap();
+    Proxy::to(server.socket_addrs(|| None).unwrap()[0]).await
 }
 
 fn consume(broker: &Broker, queue: String) -> Mutex<Consumer> {
