@@ -240,6 +240,18 @@ impl Cluster {
         self.running.insert(role, Running { child, ops });
     }
 
+    /// A role's metrics, in Prometheus' form.
+    ///
+    /// # Panics
+    /// When it isn't running, or doesn't answer.
+    pub async fn metrics(&self, role: Role) -> String {
+        let url = format!("http://127.0.0.1:{}/metrics", self.running[&role].ops);
+        let request = Request::get(url).body(Full::<Bytes>::default());
+        let answer = fetch(request.expect("the URL is one")).await;
+        let answer = answer.expect("the role answers");
+        String::from_utf8_lossy(&answer.body).into_owned()
+    }
+
     /// Waits until a role says that it is ready.
     ///
     /// # Panics

@@ -14,4 +14,5 @@ mod publishing;
 mod quarantine;
 mod replays;
 mod retrying;
+mod schemas;
 mod support;
