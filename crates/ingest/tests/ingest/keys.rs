@@ -1,6 +1,9 @@
 //! Who may publish for whom, and keys that name an event.
 
+use std::collections::HashSet;
+
 use domain::event::Identity;
+use futures::future::join_all;
 use store::api_keys::{Reach, Scope};
 
 use crate::rig::{ACME, Rig, event, event_with};
@@ -90,6 +93,20 @@ async fn an_events_key_names_it_however_it_is_given() {
     let reused = rig.post("/v1/events", &bare, event("2")).await;
     assert_eq!(reused.status, 409);
     assert_eq!(reused.json()["errors"][0]["pointer"], "#/id");
+    rig.stop().await;
+}
+
+/// Whoever of them is first, and whichever message each travels in.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_hundred_at_once_with_one_key_are_one_event() {
+    const COUNT: usize = 100;
+    let rig = Rig::start().await;
+    let key = [("idempotency-key", "order-1")];
+    let posts = (0..COUNT).map(|_| rig.accepted_id(&key, event("1")));
+    let told: HashSet<String> = join_all(posts).await.into_iter().collect();
+    let stored = rig.events(COUNT).await;
+    let stored: HashSet<String> = stored.iter().map(|one| one.id.to_string()).collect();
+    assert_eq!((told.len(), told), (1, stored));
     rig.stop().await;
 }
 

@@ -32,6 +32,12 @@ async fn what_is_no_event_is_refused() {
         (event("01"), None),
         (event("{\"a\":1,}"), None),
         (event("1") + "x", None),
+        (event("1 // one"), None),
+        (event("/* one */ 1"), None),
+        (event("'1'"), None),
+        (event("\"a\nb\""), None),
+        (event("+1"), None),
+        (event("\"\\x41\""), None),
         (event_with(r#""secret":1"#), member),
         (event_with(r#""data":2"#), member),
         (event_with(r#""event":"a""#), member),
@@ -45,7 +51,10 @@ async fn what_is_no_event_is_refused() {
         (of_type("a b"), Some("#/event")),
         (of_type("ä"), Some("#/event")),
         (of_type(r"a\u0000"), Some("#/event")),
+        (of_type("a\u{202e}b"), Some("#/event")),
+        (of_type("#"), Some("#/event")),
         (of_type(&"a".repeat(129)), Some("#/event")),
+        (of_type(&"a.".repeat(5_000)), Some("#/event")),
         (event_with(r#""timestamp":"""#), Some("#/timestamp")),
         (event_with(r#""timestamp":"now""#), Some("#/timestamp")),
         (
@@ -82,6 +91,12 @@ async fn what_is_no_event_is_refused() {
     let mut latin1 = event("\"\"").into_bytes();
     latin1.insert(latin1.len() - 2, 0xe4);
     assert_refused(&rig.publish(latin1).await, 400, None, "Latin-1");
+    let utf16 = |order: fn(u16) -> [u8; 2]| -> Vec<u8> {
+        event("1").encode_utf16().flat_map(order).collect()
+    };
+    for body in [utf16(u16::to_le_bytes), utf16(u16::to_be_bytes)] {
+        assert_refused(&rig.publish(body).await, 400, None, "UTF-16");
+    }
     let body = r#"{"tenant":"nobody","event":"a","data":1}"#;
     assert_refused(&rig.publish(body).await, 404, Some("#/tenant"), body);
 
