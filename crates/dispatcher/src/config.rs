@@ -95,7 +95,7 @@ pub struct Config {
     #[arg(
         long = "dispatcher-bulk-share",
         env = "POSTHASTE_DISPATCHER_BULK_SHARE",
-        default_value_t = 5,
+        default_value_t = 8,
         value_parser = clap::value_parser!(u8).range(1..=100)
     )]
     pub bulk_share: u8,

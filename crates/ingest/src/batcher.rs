@@ -42,6 +42,10 @@ const WAITING_BYTES: usize = 64 * 1024 * 1024;
 /// How long an event may wait for a message to go with.
 const LONGEST_WAIT: Duration = Duration::from_secs(5);
 
+/// How long an event may have waited for a message before the bulk lane rests no more: resting
+/// makes a publisher wait, and never turns it away.
+const LONGEST_FOR_REST: Duration = Duration::from_secs(1);
+
 /// How many messages of a shard may be on their way at once.
 ///
 /// With one, every event would wait for the confirm before its own; with many, messages would not
@@ -89,6 +93,12 @@ struct Waiting {
     item: Bytes,
     until: Instant,
     teller: Teller,
+}
+
+impl Waiting {
+    fn waited(&self, now: Instant) -> Duration {
+        LONGEST_WAIT.saturating_sub(self.until.saturating_duration_since(now))
+    }
 }
 
 /// Tells an event's publisher what became of it, and frees its place.
@@ -228,14 +238,16 @@ impl Shipping {
             };
             // While all places are taken, more events gather behind this one.
             let step = self.steps.begin().await;
+            let waited = first.waited(Instant::now());
             let Some((body, tellers)) = gather(first, &mut waiting, &mut next) else {
                 continue;
             };
             let ship = self.ship(body, tellers);
             tokio::spawn(async move {
                 let took = ship.await;
-                // What was just accepted has no age.
-                step.end(took, Duration::ZERO).await;
+                if waited < LONGEST_FOR_REST {
+                    step.end(took, waited).await;
+                }
             });
         }
         // What is under way holds its places until it is told.

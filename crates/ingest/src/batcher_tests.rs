@@ -59,3 +59,13 @@ async fn what_has_waited_too_long_is_turned_away() {
     assert!(late.try_recv().is_err() && next.is_none());
     assert!(room.take(WAITING_BYTES).is_some(), "the room is free again");
 }
+
+#[tokio::test(start_paused = true)]
+async fn an_event_knows_how_long_it_has_waited() {
+    let now = Instant::now();
+    let (event, _told) = waiting(&Room::new(WAITING_BYTES), 1, now + LONGEST_WAIT);
+    assert_eq!(event.waited(now), Duration::ZERO);
+    let waited = Duration::from_secs(2);
+    assert_eq!(event.waited(now + waited), waited);
+    assert_eq!(event.waited(now + 2 * LONGEST_WAIT), LONGEST_WAIT);
+}
