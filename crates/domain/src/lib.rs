@@ -25,6 +25,7 @@ pub mod attempt;
 pub mod delivery;
 pub mod dispatch;
 pub mod explain;
+pub mod health;
 pub mod outcome;
 pub mod replay;
 pub mod report;

@@ -3,6 +3,7 @@
 use std::num::NonZeroU16;
 use std::time::Duration;
 
+use domain::health::{DisableRule, FailingRule};
 use domain::limits;
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
@@ -40,9 +41,55 @@ pub struct Config {
         value_parser = clap::value_parser!(u16).range(1..=100)
     )]
     pub partition_days_ahead: u16,
+    /// How many attempts must fail in a row until the platform is told that an endpoint is failing.
+    #[arg(
+        long = "failing-attempts",
+        env = "POSTHASTE_FAILING_ATTEMPTS",
+        default_value_t = FailingRule::default().attempts,
+        value_parser = clap::value_parser!(u32).range(1..)
+    )]
+    pub failing_attempts: u32,
+    /// How long these must have taken, such as `5min`.
+    #[arg(
+        long = "failing-after",
+        env = "POSTHASTE_FAILING_AFTER",
+        default_value = "5min",
+        value_parser = humantime::parse_duration
+    )]
+    pub failing_after: Duration,
+    /// How many attempts must fail in a row until an endpoint is disabled.
+    #[arg(
+        long = "disable-attempts",
+        env = "POSTHASTE_DISABLE_ATTEMPTS",
+        default_value_t = DisableRule::default().attempts,
+        value_parser = clap::value_parser!(u32).range(1..)
+    )]
+    pub disable_attempts: u32,
+    /// For how long there must have been nothing but failures, such as `5days`.
+    #[arg(
+        long = "disable-after",
+        env = "POSTHASTE_DISABLE_AFTER",
+        default_value = "5days",
+        value_parser = humantime::parse_duration
+    )]
+    pub disable_after: Duration,
 }
 
 impl Config {
+    pub(crate) fn failing(&self) -> FailingRule {
+        FailingRule {
+            attempts: self.failing_attempts,
+            lasting: self.failing_after,
+        }
+    }
+
+    pub(crate) fn disable(&self) -> DisableRule {
+        DisableRule {
+            attempts: self.disable_attempts,
+            after: self.disable_after,
+        }
+    }
+
     /// A message has at most 1 MiB, so this also bounds what is held in memory.
     const PREFETCH: NonZeroU16 = NonZeroU16::new(64).expect("it is not zero");
 }
@@ -53,6 +100,10 @@ impl Default for Config {
             prefetch: Self::PREFETCH,
             retention: DAY * u32::from(store::partitions::RETENTION_DAYS),
             partition_days_ahead: store::partitions::DAYS_AHEAD,
+            failing_attempts: FailingRule::default().attempts,
+            failing_after: FailingRule::default().lasting,
+            disable_attempts: DisableRule::default().attempts,
+            disable_after: DisableRule::default().after,
         }
     }
 }
@@ -102,6 +153,10 @@ mod tests {
         assert_eq!(parsed.retention, default.retention);
         assert_eq!(parsed.prefetch, default.prefetch);
         assert_eq!(parsed.partition_days_ahead, default.partition_days_ahead);
+        assert_eq!(parsed.failing(), FailingRule::default());
+        assert_eq!(parsed.disable(), DisableRule::default());
+        assert_eq!(default.failing(), FailingRule::default());
+        assert_eq!(default.disable(), DisableRule::default());
     }
 
     #[test]

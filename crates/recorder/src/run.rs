@@ -15,6 +15,7 @@ use crate::lane::Lane;
 use crate::metrics::Metrics;
 use crate::results::Results;
 use crate::upkeep::Upkeep;
+use crate::watch::Watch;
 
 /// How many messages of reports are written in one transaction: up to 4,096 reports.
 const RESULTS_TOGETHER: usize = 16;
@@ -69,6 +70,7 @@ pub async fn run(config: Config, parts: Parts, life: Lifecycle, health: Health) 
         role.lane(queue::rejected(), DEAD_TOGETHER, together)
             .run(reject),
         role.herald().run(),
+        role.watch(&config).run(),
         role.upkeep(&config).run(),
     );
 }
@@ -126,6 +128,15 @@ impl Role {
             shards: self.parts.shards,
             stop: self.life.stop().clone(),
             metrics: self.metrics.clone(),
+        }
+    }
+
+    fn watch(&self, config: &Config) -> Watch {
+        Watch {
+            store: self.parts.store.clone(),
+            failing: config.failing(),
+            disable: config.disable(),
+            stop: self.life.stop().clone(),
         }
     }
 

@@ -15,7 +15,7 @@ use time::OffsetDateTime;
 use url::Url;
 
 pub use secrets::SECRETS;
-pub use state::{GONE, Switch};
+pub use state::{FAILING, GONE, Switch};
 
 mod rewrap;
 pub(crate) mod row;
@@ -68,7 +68,7 @@ pub struct EndpointRecord {
     pub settings: Settings,
     /// Whether deliveries are made.
     pub state: EndpointState,
-    /// Why it is not enabled: [`GONE`], or what whoever switched it gave.
+    /// Why it is not enabled: [`GONE`], [`FAILING`], or what whoever switched it gave.
     pub state_reason: Option<String>,
     /// Since when it is in this state.
     pub state_since: OffsetDateTime,

@@ -32,6 +32,7 @@ pub mod dead_letters;
 pub mod deliveries;
 pub mod events;
 pub mod explain;
+pub mod health;
 pub mod held;
 pub mod operational;
 pub mod replays;

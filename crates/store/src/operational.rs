@@ -8,7 +8,7 @@
 //! **Invariant:** nothing is told about the platform's own endpoints: an endpoint for operational
 //! events that fails must not make more of them. A URL is told by its host alone.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::future::Future;
 use std::time::Duration;
 
@@ -69,6 +69,11 @@ pub(crate) fn instant(at: OffsetDateTime) -> Result<Value, StoreError> {
         .map_err(|error| StoreError::Broken(Box::new(error)))
 }
 
+/// The same, null where there is none.
+pub(crate) fn optional_instant(at: Option<OffsetDateTime>) -> Result<Value, StoreError> {
+    at.map_or(Ok(Value::Null), instant)
+}
+
 /// Writes what is to be told; it is told if the transaction commits. What was told before under
 /// the same key isn't told again. Gives how many are new.
 pub(crate) async fn tell(
@@ -118,7 +123,8 @@ async fn external_ids(
 ) -> Result<HashMap<TenantId, String>, StoreError> {
     const NAMES: &str = "-- operational_events_tenants
         select id, external_id from tenants where id = any($1) and external_id is not null";
-    let tenants = uuids(tellings.iter().map(|one| one.tenant));
+    let tenants: BTreeSet<_> = tellings.iter().map(|one| one.tenant).collect();
+    let tenants = uuids(tenants);
     let found = rows(transaction, NAMES, &[&tenants]).await?;
     let pair = |row: &Row| Ok((id(row, "id")?, get(row, "external_id")?));
     found.iter().map(pair).collect()
@@ -131,7 +137,8 @@ async fn hosts(
 ) -> Result<HashMap<EndpointId, String>, StoreError> {
     const URLS: &str = "-- operational_events_endpoints
         select id, url from endpoints where id = any($1)";
-    let endpoints = uuids(tellings.iter().filter_map(|one| one.endpoint));
+    let endpoints: BTreeSet<_> = tellings.iter().filter_map(|one| one.endpoint).collect();
+    let endpoints = uuids(endpoints);
     let found = rows(transaction, URLS, &[&endpoints]).await?;
     let mut hosts = HashMap::with_capacity(found.len());
     for row in &found {

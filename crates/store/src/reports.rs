@@ -4,30 +4,32 @@
 //! [rank](domain::report::Standing::rank), or of the same rank and a later instant; so the row
 //! that stands in the end is the same for every order.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use deadpool_postgres::Transaction;
 use domain::delivery::DeadReason;
+use domain::health::Seen;
 use domain::id::{DeliveryId, EndpointId, Id};
-use domain::operational::Operational;
 use domain::outcome::{Observed, Outcome, classify};
 use domain::report::{AttemptReport, Extent, Report, Standing};
-use serde_json::Value;
 use time::OffsetDateTime;
 use tokio_postgres::Row;
 use uuid::Uuid;
 
 use crate::attempts::{DELIVERED, HTTP_ERROR};
-use crate::endpoints::GONE;
 use crate::error::StoreError;
-use crate::operational::{self, Telling};
+use crate::health;
 use crate::pool::Store;
 use crate::sql::{execute, get, id, rows};
 
+use exhausted::tell_exhausted;
+
+mod exhausted;
+
 impl Store {
-    /// Records a batch in one transaction: its attempts, where its deliveries stand, and that
-    /// endpoints which answered 410 are disabled, and the platform told. Doing so again changes
-    /// nothing.
+    /// Records a batch in one transaction: its attempts, what they say of their endpoints, where its
+    /// deliveries stand, and that endpoints which answered 410 are disabled. The platform is told
+    /// of these and of deliveries that are exhausted. Doing so again changes nothing.
     ///
     /// # Errors
     /// [`StoreError::MissingPartition`] when a day has no partition, [`StoreError::Unavailable`]
@@ -36,9 +38,12 @@ impl Store {
         self.bounded(async {
             let mut client = self.client().await?;
             let transaction = client.transaction().await?;
-            upsert_attempts(&transaction, &attempts(batch)).await?;
-            upsert_deliveries(&transaction, &latest(batch)).await?;
-            disable_gone(&transaction, batch).await?;
+            let (attempts, latest) = (attempts(batch), latest(batch));
+            let failed = upsert_attempts(&transaction, &attempts).await?;
+            upsert_deliveries(&transaction, &latest).await?;
+            health::observe(&transaction, &seen(&attempts, &failed)).await?;
+            tell_exhausted(&transaction, &latest).await?;
+            health::disable_gone(&transaction, batch).await?;
             Ok(transaction.commit().await?)
         })
         .await
@@ -75,30 +80,51 @@ fn attempts(batch: &[Report]) -> Vec<(&Report, &AttemptReport)> {
     all.into_values().collect()
 }
 
+/// What attempts say of their endpoints: the last success, and the failures that are new.
+fn seen(
+    attempts: &[(&Report, &AttemptReport)],
+    failed: &HashSet<(DeliveryId, i32)>,
+) -> BTreeMap<EndpointId, Seen> {
+    let mut seen: BTreeMap<EndpointId, Seen> = BTreeMap::new();
+    for (report, attempt) in attempts {
+        let key = (report.delivery.id, i32::from(attempt.number.get()));
+        if outcome(attempt) == DELIVERED || failed.contains(&key) {
+            let of_endpoint = seen.entry(report.delivery.endpoint).or_default();
+            of_endpoint.take(attempt.started_at, attempt.observed);
+        }
+    }
+    seen
+}
+
+/// Writes attempts; gives those that failed and were not in the record before.
 async fn upsert_attempts(
     transaction: &Transaction<'_>,
     attempts: &[(&Report, &AttemptReport)],
-) -> Result<(), StoreError> {
+) -> Result<HashSet<(DeliveryId, i32)>, StoreError> {
     const UPSERT: &str = "-- attempts_upsert
-        insert into attempts as a (day, delivery_id, attempt, event_id, endpoint_id, tenant_id,
-                                   started_at, duration_ms, status, outcome, answer,
-                                   answer_truncated)
-        select u.day, u.delivery_id, u.attempt, u.event_id, u.endpoint_id, u.tenant_id,
-               u.started_at, u.duration_ms, u.status, u.outcome, u.answer, u.answer_truncated
-        from unnest($1::date[], $2::uuid[], $3::int[], $4::uuid[], $5::uuid[], $6::uuid[],
-                    $7::timestamptz[], $8::bigint[], $9::int[], $10::text[], $11::bytea[],
-                    $12::bool[])
-             with ordinality
-             as u (day, delivery_id, attempt, event_id, endpoint_id, tenant_id, started_at,
-                   duration_ms, status, outcome, answer, answer_truncated, position)
-        order by u.position
-        on conflict (delivery_id, attempt, day) do update set
-            started_at = excluded.started_at, duration_ms = excluded.duration_ms,
-            status = excluded.status, outcome = excluded.outcome, answer = excluded.answer,
-            answer_truncated = excluded.answer_truncated
-        where a.outcome <> 'delivered' and excluded.outcome = 'delivered'";
+        with written as (
+            insert into attempts as a (day, delivery_id, attempt, event_id, endpoint_id, tenant_id,
+                                       started_at, duration_ms, status, outcome, answer,
+                                       answer_truncated)
+            select u.day, u.delivery_id, u.attempt, u.event_id, u.endpoint_id, u.tenant_id,
+                   u.started_at, u.duration_ms, u.status, u.outcome, u.answer, u.answer_truncated
+            from unnest($1::date[], $2::uuid[], $3::int[], $4::uuid[], $5::uuid[], $6::uuid[],
+                        $7::timestamptz[], $8::bigint[], $9::int[], $10::text[], $11::bytea[],
+                        $12::bool[])
+                 with ordinality
+                 as u (day, delivery_id, attempt, event_id, endpoint_id, tenant_id, started_at,
+                       duration_ms, status, outcome, answer, answer_truncated, position)
+            order by u.position
+            on conflict (delivery_id, attempt, day) do update set
+                started_at = excluded.started_at, duration_ms = excluded.duration_ms,
+                status = excluded.status, outcome = excluded.outcome, answer = excluded.answer,
+                answer_truncated = excluded.answer_truncated
+            where a.outcome <> 'delivered' and excluded.outcome = 'delivered'
+            returning delivery_id, attempt, outcome
+        )
+        select delivery_id, attempt from written where outcome <> 'delivered'";
     if attempts.is_empty() {
-        return Ok(());
+        return Ok(HashSet::new());
     }
     let of_report = |of: fn(&Report) -> Uuid| -> Vec<Uuid> {
         attempts.iter().map(|(report, _)| of(report)).collect()
@@ -123,7 +149,7 @@ async fn upsert_attempts(
         .iter()
         .map(|(_, one)| one.extent == Extent::Truncated)
         .collect();
-    execute(
+    let failed = rows(
         transaction,
         UPSERT,
         &[
@@ -142,7 +168,8 @@ async fn upsert_attempts(
         ],
     )
     .await?;
-    Ok(())
+    let key = |row: &Row| Ok((id(row, "delivery_id")?, get(row, "attempt")?));
+    failed.iter().map(key).collect()
 }
 
 async fn upsert_deliveries(
@@ -230,60 +257,6 @@ async fn upsert_deliveries(
     )
     .await?;
     Ok(())
-}
-
-/// Disables the endpoints that answered 410, where they are enabled and have been since before
-/// that attempt: a late report doesn't undo what its owner did meanwhile.
-async fn disable_gone(transaction: &Transaction<'_>, batch: &[Report]) -> Result<(), StoreError> {
-    const DISABLE: &str = "-- endpoints_disable_gone
-        update endpoints e
-        set state = 'disabled', state_reason = 'gone', state_since = now(),
-            version = e.version + 1, updated_at = now()
-        from (
-            select u.id, u.tenant_id, max(u.started_at) as started_at
-            from unnest($1::uuid[], $2::uuid[], $3::timestamptz[]) as u (id, tenant_id, started_at)
-            group by u.id, u.tenant_id
-        ) gone
-        where e.id = gone.id and e.tenant_id = gone.tenant_id
-          and e.state = 'enabled' and e.deleted_at is null and e.state_since < gone.started_at
-        returning e.id, e.tenant_id, e.version, gone.started_at";
-    let gone: Vec<(&Report, &AttemptReport)> = batch
-        .iter()
-        .filter_map(|report| Some((report, report.attempt.as_ref()?)))
-        .filter(|(_, attempt)| classify(attempt.observed) == Outcome::Gone)
-        .collect();
-    if gone.is_empty() {
-        return Ok(());
-    }
-    let endpoints: Vec<_> = gone
-        .iter()
-        .map(|(one, _)| one.delivery.endpoint.uuid())
-        .collect();
-    let tenants: Vec<_> = gone.iter().map(|(one, _)| one.tenant.uuid()).collect();
-    let started: Vec<_> = gone.iter().map(|(_, attempt)| attempt.started_at).collect();
-    let disabled = rows(transaction, DISABLE, &[&endpoints, &tenants, &started]).await?;
-    let tellings = disabled.iter().map(told_gone).collect::<Result<_, _>>()?;
-    operational::tell(transaction, tellings).await?;
-    Ok(())
-}
-
-/// What the platform is told of an endpoint that was disabled because it is gone.
-fn told_gone(row: &Row) -> Result<Telling, StoreError> {
-    let (endpoint, version): (EndpointId, i64) = (id(row, "id")?, get(row, "version")?);
-    let at = get(row, "started_at")?;
-    let members = [
-        ("cause", Value::from(GONE)),
-        ("reason", Value::from("answered 410")),
-        ("since", operational::instant(at)?),
-    ];
-    Ok(Telling {
-        kind: Operational::EndpointDisabled,
-        key: format!("{endpoint}/{version}"),
-        tenant: id(row, "tenant_id")?,
-        endpoint: Some(endpoint),
-        members: operational::members(members),
-        at,
-    })
 }
 
 /// What the record says of an attempt in a word.

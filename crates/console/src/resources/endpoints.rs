@@ -11,6 +11,7 @@ use service::problem::Problem;
 use signature::Secret;
 use store::audit::Action;
 use store::endpoints::{EndpointRecord, Precondition, Switch};
+use store::health::HealthRecord;
 use utoipa::ToSchema;
 
 use crate::access::{InTenant, Manage, Named, Read};
@@ -21,6 +22,7 @@ use crate::page::{Listed, Paging};
 use crate::problem;
 use crate::resources::audit;
 
+mod health;
 mod settings;
 mod view;
 
@@ -43,9 +45,16 @@ pub(crate) struct Registered {
     secret: String,
 }
 
-fn tagged(endpoint: EndpointRecord) -> impl IntoResponse + use<> {
+/// An endpoint as it is answered, with its health.
+async fn tagged(api: &Api, endpoint: EndpointRecord) -> Result<impl IntoResponse + use<>, Problem> {
     let tag = etag::of(endpoint.version);
-    ([(header::ETAG, tag)], Json(Endpoint::from(endpoint)))
+    let health = api
+        .store
+        .endpoints_health(endpoint.tenant, [endpoint.id])
+        .await;
+    let mut health = health.map_err(|error| problem::of_store(&error))?;
+    let health = health.remove(&endpoint.id).unwrap_or_default();
+    Ok(([(header::ETAG, tag)], Json(Endpoint::new(endpoint, health))))
 }
 
 /// List a tenant's endpoints, the newest first
@@ -57,11 +66,16 @@ pub(crate) async fn list(
     State(api): State<Api>,
     paging: Paging,
 ) -> Result<Listed<Endpoint>, Problem> {
+    let of_store = |error| problem::of_store(&error);
     let page = api.store.endpoints(at.tenant, paging.request).await;
-    Ok(paging.listed(
-        page.map_err(|error| problem::of_store(&error))?,
-        Endpoint::from,
-    ))
+    let page = page.map_err(of_store)?;
+    let endpoints = page.rows.iter().map(|one| one.id);
+    let health = api.store.endpoints_health(at.tenant, endpoints).await;
+    let mut health = health.map_err(of_store)?;
+    Ok(paging.listed(page, |one| {
+        let health = health.remove(&one.id).unwrap_or_default();
+        Endpoint::new(one, health)
+    }))
 }
 
 /// Register an endpoint
@@ -85,7 +99,7 @@ pub(crate) async fn create(
     let tag = etag::of(made.version);
     let location = format!("/v1/tenants/{}/endpoints/{}", at.tenant, made.id);
     let body = Registered {
-        endpoint: made.into(),
+        endpoint: Endpoint::new(made, HealthRecord::default()),
         secret: secret.expose(),
     };
     Ok(([(header::ETAG, tag)], Created { location, body }))
@@ -101,7 +115,7 @@ pub(crate) async fn get(
     Named(endpoint): Named<id::Endpoint>,
 ) -> Result<impl IntoResponse, Problem> {
     let found = api.store.endpoint(at.tenant, endpoint).await;
-    Ok(tagged(found.map_err(|error| problem::of_store(&error))?))
+    tagged(&api, found.map_err(|error| problem::of_store(&error))?).await
 }
 
 /// Change an endpoint: the members given, and no others
@@ -132,7 +146,7 @@ pub(crate) async fn update(
     let changed = store
         .update_endpoint(at.tenant, endpoint, precondition, &settings)
         .await;
-    Ok(tagged(changed.map_err(of_store)?))
+    tagged(&api, changed.map_err(of_store)?).await
 }
 
 /// Delete an endpoint; what was under way to it is cancelled
@@ -210,7 +224,7 @@ async fn switch(
         .map_err(|error| problem::of_store(&error))?;
     let deed = audit::deed(at.key, Some(at.tenant), action, endpoint, &json!({}));
     audit::note(api, deed).await;
-    Ok(tagged(switched))
+    tagged(api, switched).await
 }
 
 /// 32 random bytes, as Standard Webhooks asks.

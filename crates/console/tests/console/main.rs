@@ -13,6 +13,7 @@ mod deliveries;
 mod endpoints;
 mod explain;
 mod filters;
+mod health;
 mod held;
 mod paging;
 mod platform;

@@ -7,18 +7,22 @@ use super::row::endpoint;
 use super::write::why_not;
 use super::{EndpointRecord, Precondition};
 use crate::error::StoreError;
+use crate::health;
 use crate::pool::Store;
 use crate::sql::row;
 
 /// The reason of an endpoint that was disabled because it answered 410.
 pub const GONE: &str = "gone";
 
+/// The reason of an endpoint that was disabled because it failed for too long.
+pub const FAILING: &str = "failing";
+
 /// What to do with an endpoint.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Switch<'a> {
     /// Hold its deliveries, on its owner's word.
     Pause,
-    /// Make its deliveries again, those that were held first.
+    /// Make its deliveries again, those that were held too. Its failures are counted anew.
     Enable,
     /// Hold its deliveries, on ours.
     Disable {
@@ -60,9 +64,13 @@ impl Store {
         };
         let version = precondition.column();
         self.bounded(async {
-            let client = self.client().await?;
+            let mut client = self.client().await?;
+            let transaction = client.transaction().await?;
+            if state == EndpointState::Enabled {
+                health::begin_anew(&transaction, tenant, id).await?;
+            }
             let switched = row(
-                &client,
+                &transaction,
                 SWITCH,
                 &[
                     &id.uuid(),
@@ -73,10 +81,11 @@ impl Store {
                 ],
             )
             .await?;
-            match switched {
-                Some(row) => endpoint(&row, self.keyring()),
-                None => Err(why_not(&client, tenant, id).await),
-            }
+            let Some(switched) = switched else {
+                return Err(why_not(&transaction, tenant, id).await);
+            };
+            transaction.commit().await?;
+            endpoint(&switched, self.keyring())
         })
         .await
     }

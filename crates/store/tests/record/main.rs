@@ -12,6 +12,7 @@ mod directory;
 mod endpoints;
 mod events;
 mod explain;
+mod health;
 mod held;
 mod management;
 mod operational;

@@ -3,8 +3,10 @@
 use domain::retry::RetryPolicy;
 use serde::Serialize;
 use store::endpoints::EndpointRecord;
+use store::health::HealthRecord;
 use utoipa::ToSchema;
 
+use super::health::Health;
 use crate::resources::text;
 
 /// An endpoint, its secrets apart.
@@ -32,6 +34,7 @@ pub(crate) struct Endpoint {
     /// Why it is disabled, such as `gone`.
     state_reason: Option<String>,
     state_since: String,
+    health: Health,
     created_at: String,
     updated_at: String,
 }
@@ -62,8 +65,10 @@ impl From<&RetryPolicy> for Retry {
     }
 }
 
-impl From<EndpointRecord> for Endpoint {
-    fn from(record: EndpointRecord) -> Self {
+impl Endpoint {
+    /// An endpoint and its health; a new one has had no attempt and holds nothing.
+    pub(super) fn new(record: EndpointRecord, health: HealthRecord) -> Self {
+        let health = Health::of(&record, health);
         let settings = record.settings;
         Self {
             id: record.id.to_string(),
@@ -83,6 +88,7 @@ impl From<EndpointRecord> for Endpoint {
             state: record.state.as_str(),
             state_reason: record.state_reason,
             state_since: text::instant(record.state_since),
+            health,
             created_at: text::instant(record.created_at),
             updated_at: text::instant(record.updated_at),
         }
