@@ -12,6 +12,7 @@ use domain::tier::Wait;
 use futures::future::join_all;
 use store::Store;
 use store::held;
+use time::OffsetDateTime;
 use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 use wire::MessageType;
@@ -19,10 +20,11 @@ use wire::MessageType;
 /// How often held deliveries are looked for.
 const ROUND: Duration = Duration::from_secs(1);
 
-/// Publishes what may go again, the oldest first, and marks it waiting when the broker has it.
+/// Publishes what may go again, of each endpoint the longest held first, and marks it waiting when
+/// the broker has it.
 ///
-/// Several consoles may run at once: the rows of a round are locked. A crash between the confirm
-/// and the mark publishes a delivery again, with the same id.
+/// Several consoles may run at once: one of them releases at a time, and they share the rate. A
+/// crash between the confirm and the mark publishes a delivery again, with the same id.
 pub(crate) struct Release {
     pub(crate) store: Store,
     pub(crate) publisher: Publisher,
@@ -36,9 +38,10 @@ impl Release {
         let mut rounds = tokio::time::interval(ROUND);
         rounds.set_missed_tick_behavior(MissedTickBehavior::Delay);
         while stop.run_until_cancelled(rounds.tick()).await.is_some() {
+            let now = OffsetDateTime::now_utc();
             let round = self
                 .store
-                .release_held(self.rate.get(), async |batch| self.publish(batch).await)
+                .release_held(self.rate, now, async |batch| self.publish(batch).await)
                 .await;
             match round {
                 Ok(0) => {}
