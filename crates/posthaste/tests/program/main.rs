@@ -7,6 +7,7 @@ mod delivery;
 mod demonstration;
 mod fairness;
 mod filters;
+mod health;
 mod kill;
 mod management;
 mod publishers;
