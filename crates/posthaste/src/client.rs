@@ -90,6 +90,25 @@ pub(crate) async fn answer(request: RequestBuilder) -> anyhow::Result<Value> {
     serde_json::from_slice(&body).context("the answer is no JSON; is this a Posthaste address?")
 }
 
+/// Reads a list of the console's page by page, and shows each of its rows.
+pub(crate) async fn each_row(
+    client: &Client,
+    list: &str,
+    show: impl Fn(&Value),
+) -> anyhow::Result<()> {
+    let mut path = list.to_owned();
+    loop {
+        let page = answer(client.console(Method::GET, &path)).await?;
+        for row in page["data"].as_array().context("the answer is no list")? {
+            show(row);
+        }
+        match page["next_cursor"].as_str() {
+            Some(cursor) => path = format!("{list}?cursor={cursor}"),
+            None => return Ok(()),
+        }
+    }
+}
+
 /// A problem's detail and the members it points at, in one line.
 fn problem(status: StatusCode, body: &[u8]) -> String {
     let Ok(problem) = serde_json::from_slice::<Value>(body) else {

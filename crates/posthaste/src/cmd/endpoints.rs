@@ -1,11 +1,10 @@
 //! `posthaste endpoints`: a tenant's endpoints, from the command line.
 
-use anyhow::Context;
 use clap::{Args, Subcommand};
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::client::{Client, Server, answer};
+use crate::client::{Client, Server, answer, each_row};
 use crate::out;
 
 /// Manage a tenant's endpoints.
@@ -98,21 +97,11 @@ pub(crate) async fn run(endpoints: Endpoints) -> anyhow::Result<()> {
 
 /// One line an endpoint, page by page.
 async fn list(client: &Client, base: &str) -> anyhow::Result<()> {
-    let mut path = base.to_owned();
     out::line(format_args!(
         "{:36}  {:9}  {:30}  URL",
         "ID", "STATE", "EVENTS"
     ));
-    loop {
-        let page = answer(client.console(Method::GET, &path)).await?;
-        for endpoint in page["data"].as_array().context("the answer is no list")? {
-            out::line(line(endpoint));
-        }
-        match page["next_cursor"].as_str() {
-            Some(cursor) => path = format!("{base}?cursor={cursor}"),
-            None => return Ok(()),
-        }
-    }
+    each_row(client, base, |endpoint| out::line(line(endpoint))).await
 }
 
 fn line(endpoint: &Value) -> String {

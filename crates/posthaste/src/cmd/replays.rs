@@ -1,11 +1,10 @@
 //! `posthaste replays`: deliver again, from the command line.
 
-use anyhow::Context;
 use clap::{Args, Subcommand};
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::client::{Client, Server, answer};
+use crate::client::{Client, Server, answer, each_row};
 use crate::out;
 
 /// Deliver a tenant's events again, at a rate.
@@ -175,21 +174,11 @@ fn made(selector: &str, selected: Value, how: &How) -> Option<Value> {
 
 /// One line a replay, page by page.
 async fn list(client: &Client, base: &str) -> anyhow::Result<()> {
-    let mut path = base.to_owned();
     out::line(format_args!(
         "{:36}  {:9}  {:>6}  {:>10}  {:>10}",
         "ID", "STATE", "RATE", "EXPECTED", "PUBLISHED"
     ));
-    loop {
-        let page = answer(client.console(Method::GET, &path)).await?;
-        for replay in page["data"].as_array().context("the answer is no list")? {
-            out::line(line(replay));
-        }
-        match page["next_cursor"].as_str() {
-            Some(cursor) => path = format!("{base}?cursor={cursor}"),
-            None => return Ok(()),
-        }
-    }
+    each_row(client, base, |replay| out::line(line(replay))).await
 }
 
 fn line(replay: &Value) -> String {
