@@ -26,6 +26,7 @@ pub mod delivery;
 pub mod dispatch;
 pub mod explain;
 pub mod health;
+pub mod loss;
 pub mod outcome;
 pub mod replay;
 pub mod report;
