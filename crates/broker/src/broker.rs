@@ -3,6 +3,7 @@
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+use lapin::Connection;
 use lapin::options::QueueDeclareOptions;
 use lapin::types::FieldTable;
 use thiserror::Error;
@@ -176,31 +177,47 @@ impl Broker {
     /// # Errors
     /// See [`DepthError`].
     pub async fn depth(&self, queue: &str) -> Result<QueueDepth, DepthError> {
+        let depths = self.depths(&[queue.to_owned()]).await?;
+        Ok(depths.into_iter().next().expect("one queue has one depth"))
+    }
+
+    /// The same for several queues, over one connection, in their order.
+    ///
+    /// # Errors
+    /// See [`DepthError`].
+    pub async fn depths(&self, queues: &[String]) -> Result<Vec<QueueDepth>, DepthError> {
         let limit = self.shared.endpoint.timeout;
-        match timeout(limit, self.ask_depth(queue)).await {
-            Ok(depth) => depth,
+        let asked = async {
+            let connection = self.shared.endpoint.connect("depth").await?;
+            let mut depths = Vec::with_capacity(queues.len());
+            for queue in queues {
+                depths.push(ask_depth(&connection, queue).await?);
+            }
+            Ok(depths)
+        };
+        match timeout(limit, asked).await {
+            Ok(depths) => depths,
             Err(_) => Err(ConnectError::Timeout(limit).into()),
         }
     }
+}
 
-    async fn ask_depth(&self, queue: &str) -> Result<QueueDepth, DepthError> {
-        let connection = self.shared.endpoint.connect("depth").await?;
-        let channel = connection.create_channel().await?;
-        let passive = QueueDeclareOptions {
-            passive: true,
-            ..QueueDeclareOptions::default()
-        };
-        let asked = channel.queue_declare(short(queue), passive, FieldTable::default());
-        match asked.await {
-            Ok(found) => Ok(QueueDepth {
-                messages: found.message_count(),
-                consumers: found.consumer_count(),
-            }),
-            Err(error) if declare::is_missing(&error) => Err(DepthError::Missing {
-                queue: queue.to_owned(),
-            }),
-            Err(error) => Err(error.into()),
-        }
+async fn ask_depth(connection: &Connection, queue: &str) -> Result<QueueDepth, DepthError> {
+    let channel = connection.create_channel().await?;
+    let passive = QueueDeclareOptions {
+        passive: true,
+        ..QueueDeclareOptions::default()
+    };
+    let asked = channel.queue_declare(short(queue), passive, FieldTable::default());
+    match asked.await {
+        Ok(found) => Ok(QueueDepth {
+            messages: found.message_count(),
+            consumers: found.consumer_count(),
+        }),
+        Err(error) if declare::is_missing(&error) => Err(DepthError::Missing {
+            queue: queue.to_owned(),
+        }),
+        Err(error) => Err(error.into()),
     }
 }
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use broker::message::header;
 use broker::topology::{Route, queue};
-use broker::{Headers, ack_all};
+use broker::{DepthError, Headers, ack_all};
 use domain::limits;
 use domain::tier::Tier;
 use support::{PATIENCE, broker, consume, declared, holds, message, next, shard, topology};
@@ -70,6 +70,11 @@ async fn a_tier_gives_back_to_the_same_shard() {
     assert_eq!(
         (death.queue, death.reason),
         (queue::retry(tier), "expired".to_owned())
+    );
+    let published = received.properties.timestamp.unwrap();
+    assert_eq!(
+        received.queued_at(),
+        Some(published + tier.delay().as_secs())
     );
 
     // Where it has been does not travel on.
@@ -307,4 +312,44 @@ async fn a_queue_that_appears_later_is_consumed() {
         .await
         .unwrap();
     next(&mut consumer).await.ack().await;
+}
+
+#[tokio::test]
+async fn a_consumer_is_caught_up_when_it_could_hold_more_and_nothing_comes() {
+    let stack = Stack::new().await;
+    let broker = declared(&stack).await;
+    let publisher = broker.publisher("test");
+    let (mut consumer, _stop) = consume(&broker, queue::results(), 2);
+    assert!(!consumer.is_caught_up(), "it is not even connected");
+    let caught_up = "the consumer is caught up";
+    eventually(PATIENCE, caught_up, async || consumer.is_caught_up()).await;
+
+    for id in ["a", "b", "c"] {
+        let sent = message(Route::results(), id);
+        publisher.publish(sent).await.unwrap();
+    }
+    let (one, two) = (next(&mut consumer).await, next(&mut consumer).await);
+    assert!(!consumer.is_caught_up(), "it holds all that it may");
+    one.ack().await;
+    let three = next(&mut consumer).await;
+    assert_eq!(&three.body[..], b"c");
+    three.ack().await;
+    assert!(consumer.is_caught_up(), "it holds one of two");
+    two.ack().await;
+}
+
+#[tokio::test]
+async fn the_depths_of_several_queues_are_asked_at_once() {
+    let stack = Stack::new().await;
+    let broker = declared(&stack).await;
+    let publisher = broker.publisher("test");
+    let sent = message(Route::results(), "one");
+    publisher.publish(sent).await.unwrap();
+    let queues = [queue::dead(), queue::results()];
+    let depths = broker.depths(&queues).await.unwrap();
+    let messages: Vec<_> = depths.iter().map(|depth| depth.messages).collect();
+    assert_eq!(messages, [0, 1]);
+    assert_eq!(broker.depths(&[]).await.unwrap(), []);
+    let error = broker.depths(&["nothing".to_owned()]).await.unwrap_err();
+    assert!(matches!(error, DepthError::Missing { .. }), "{error}");
 }

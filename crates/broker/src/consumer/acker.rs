@@ -46,6 +46,11 @@ impl Generation {
         }
     }
 
+    /// How many messages have been handed out, or are about to be, and not acknowledged.
+    pub(super) fn held(&self) -> usize {
+        self.with_held(|held| held.len())
+    }
+
     fn with_held<T>(&self, change: impl FnOnce(&mut BTreeSet<u64>) -> T) -> T {
         change(&mut self.held.lock().unwrap_or_else(PoisonError::into_inner))
     }

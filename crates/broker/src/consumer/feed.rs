@@ -1,7 +1,7 @@
 //! Keeps a consumer's connection alive, and passes on what it brings.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
 use futures::StreamExt;
@@ -29,6 +29,8 @@ pub(super) struct Keeper {
     pub(super) queue: Arc<str>,
     pub(super) prefetch: u16,
     pub(super) connected: Arc<AtomicBool>,
+    /// The channel that messages come over now.
+    pub(super) channel: Arc<Mutex<Weak<Generation>>>,
     pub(super) messages: mpsc::Sender<Received>,
 }
 
@@ -111,6 +113,7 @@ impl Keeper {
     /// Passes messages on until the channel ends, or we are to stop.
     async fn feed(&self, mut open: Open, stop: &CancellationToken) -> Ended {
         let generation = Generation::new(open.connection, open.channel.clone());
+        *self.channel.lock().unwrap_or_else(PoisonError::into_inner) = Arc::downgrade(&generation);
         loop {
             let delivery = match stop.run_until_cancelled(open.consumer.next()).await {
                 Some(Some(Ok(delivery))) => delivery,

@@ -4,13 +4,14 @@ pub(crate) mod acker;
 mod feed;
 pub(crate) mod received;
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use tokio::sync::mpsc;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use crate::broker::Broker;
+use acker::Generation;
 use received::Received;
 
 /// What to consume, and how much of it at once.
@@ -34,6 +35,8 @@ pub struct Consumer {
     /// Came from a newer channel than the batch before it.
     held: Option<Received>,
     connected: Arc<AtomicBool>,
+    channel: Arc<Mutex<Weak<Generation>>>,
+    prefetch: u16,
     stop: CancellationToken,
     _ends_with_us: DropGuard,
 }
@@ -45,6 +48,7 @@ impl Consumer {
         // The broker sends no more than the prefetch, so this never fills up while it is read.
         let (messages, feed) = mpsc::channel(usize::from(prefetch));
         let connected = Arc::new(AtomicBool::new(false));
+        let channel = Arc::default();
         let ours = stop.child_token();
         let keeper = feed::Keeper {
             broker,
@@ -52,6 +56,7 @@ impl Consumer {
             queue: Arc::clone(&queue),
             prefetch,
             connected: Arc::clone(&connected),
+            channel: Arc::clone(&channel),
             messages,
         };
         tokio::spawn(keeper.run(ours.clone()));
@@ -60,6 +65,8 @@ impl Consumer {
             feed,
             held: None,
             connected,
+            channel,
+            prefetch,
             stop,
             _ends_with_us: ours.drop_guard(),
         }
@@ -75,6 +82,17 @@ impl Consumer {
     #[must_use]
     pub fn is_connected(&self) -> bool {
         self.connected.load(Ordering::Relaxed)
+    }
+
+    /// Whether there is nothing to take although the broker may send: nothing has come, and the
+    /// prefetch isn't used up. When that lasts, the queue is empty.
+    #[must_use]
+    pub fn is_caught_up(&self) -> bool {
+        let channel = self.channel.lock().unwrap_or_else(PoisonError::into_inner);
+        let has_credit = channel
+            .upgrade()
+            .is_some_and(|channel| channel.held() < usize::from(self.prefetch));
+        self.is_connected() && has_credit && self.feed.is_empty() && self.held.is_none()
     }
 
     /// The next message; none only after `stop` was cancelled.

@@ -11,7 +11,7 @@ use crate::message::{HeaderValue, Outgoing, Properties, cut, header};
 use crate::properties;
 use crate::publisher::Publisher;
 use crate::publisher::error::Cancelled;
-use crate::topology::Route;
+use crate::topology::{Route, queue};
 
 const DETAIL_BYTES: usize = 1_024;
 
@@ -139,6 +139,19 @@ impl std::ops::Deref for Received {
 }
 
 impl Delivered {
+    /// When the message came into its queue, in seconds since 1970: when it was published, and for
+    /// one that has waited in a tier, the tier's delay later. By its publisher's clock; none for a
+    /// message without a timestamp.
+    #[must_use]
+    pub fn queued_at(&self) -> Option<u64> {
+        let waited = self
+            .death
+            .as_ref()
+            .and_then(|death| queue::tier_of(&death.queue));
+        let waited = waited.map_or(0, |tier| tier.delay().as_secs());
+        Some(self.properties.timestamp?.saturating_add(waited))
+    }
+
     /// The message as it is published to `route` because of `reason`: the same body and
     /// properties, without the broker's notes on where it has been.
     #[must_use]

@@ -1,6 +1,6 @@
 //! The names of the queues.
 
-use domain::shard::Shard;
+use domain::shard::{Shard, Shards};
 use domain::tier::Tier;
 
 /// Whose work a quarantined item is.
@@ -56,6 +56,8 @@ const FRESH: &str = "posthaste.dispatch.fresh.";
 const RETRYING: &str = "posthaste.dispatch.retry.";
 const BULK: &str = "posthaste.dispatch.bulk.";
 
+const WAITING: &str = "posthaste.retry.";
+
 /// What platforms publish.
 #[must_use]
 pub fn inbox() -> String {
@@ -95,7 +97,38 @@ pub fn dispatch_bulk(shard: Shard) -> String {
 /// Deliveries that wait for this tier's delay.
 #[must_use]
 pub fn retry(tier: Tier) -> String {
-    format!("posthaste.retry.{}", tier.name())
+    format!("{WAITING}{}", tier.name())
+}
+
+/// The tier whose waiting deliveries are in this queue.
+#[must_use]
+pub fn tier_of(queue: &str) -> Option<Tier> {
+    let name = queue.strip_prefix(WAITING)?;
+    Tier::all().find(|tier| tier.name() == name)
+}
+
+/// The queues that accepted events come by.
+#[must_use]
+pub fn event_lanes(shards: Shards) -> Vec<String> {
+    let bulk = shards.all().map(fanout_bulk);
+    shards.all().map(fanout).chain(bulk).collect()
+}
+
+/// The queues that first attempts come by.
+#[must_use]
+pub fn first_lanes(shards: Shards) -> Vec<String> {
+    let bulk = shards.all().map(dispatch_bulk);
+    shards.all().map(dispatch_fresh).chain(bulk).collect()
+}
+
+/// The queues that all other attempts come by, and what found no room in the first lanes. What is
+/// bulk stays bulk.
+#[must_use]
+pub fn later_lanes(shards: Shards) -> Vec<String> {
+    let bulk = shards.all().map(dispatch_bulk);
+    let quarantine = quarantine(Lane::Dispatch);
+    let retry = shards.all().map(dispatch_retry);
+    retry.chain(bulk).chain([quarantine]).collect()
 }
 
 /// What the dispatchers have to report.

@@ -260,3 +260,41 @@ fn the_table_names_every_queue_with_its_arguments() {
     assert!(table.contains("posthaste.inbox  ") && table.contains("alternate posthaste.rejected"));
     assert!(table.contains("x-message-ttl=36000000"));
 }
+
+proptest! {
+    /// A queue that is missing from these lists would make what waits in it count as lost.
+    #[test]
+    fn every_queue_of_events_and_of_deliveries_is_one_of_the_lanes((topology, shards) in any_topology()) {
+        let shards = Shards::new(u8::try_from(shards.len()).unwrap()).unwrap();
+        let bound = |to: &'static str| -> HashSet<String> {
+            let bindings = topology.bindings.iter().filter(|one| one.exchange == to);
+            bindings.map(|one| one.queue.clone()).collect()
+        };
+        let events: HashSet<_> = queue::event_lanes(shards).into_iter().collect();
+        prop_assert_eq!(events, bound(exchange::EVENTS));
+
+        let first: HashSet<_> = queue::first_lanes(shards).into_iter().collect();
+        let later: HashSet<_> = queue::later_lanes(shards).into_iter().collect();
+        let mut dispatch = bound(exchange::DISPATCH);
+        dispatch.insert(queue::quarantine(Lane::Dispatch));
+        let lanes: HashSet<_> = first.union(&later).cloned().collect();
+        prop_assert_eq!(lanes, dispatch);
+        // What comes out of a tier is a later attempt.
+        let tiers = topology.bindings.iter().filter(|one| {
+            one.exchange == exchange::DISPATCH && Tier::all().any(|tier| one.key.starts_with(tier.name()))
+        });
+        for binding in tiers {
+            prop_assert!(later.contains(&binding.queue), "{}", binding.queue);
+        }
+    }
+}
+
+#[test]
+fn a_tier_is_known_by_its_queue() {
+    for tier in Tier::all() {
+        assert_eq!(queue::tier_of(&queue::retry(tier)), Some(tier));
+    }
+    let (_, shard) = one_shard();
+    assert_eq!(queue::tier_of(&queue::dispatch_retry(shard)), None);
+    assert_eq!(queue::tier_of("posthaste.retry.3s"), None);
+}
