@@ -66,7 +66,7 @@ impl Store {
     }
 
     /// Drops the partitions of the days before `day` and with them their events, deliveries and
-    /// attempts; gives the days dropped. One day a transaction, so that locks are short.
+    /// attempts, and what the ledger has of them; gives the days dropped. One day a transaction, so that locks are short.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`] when the database is, or a table is locked too long; the days
@@ -132,6 +132,11 @@ impl Store {
         // Dropping waits for every reader, and everybody else waits behind it: not for long.
         const PATIENCE: &str = "-- partition_drop_patience
             set local lock_timeout = '2s'";
+        const FORGET: &str = "-- ledger_forget_day
+            with days as (delete from ledger_days where day = $1),
+                 minutes as (delete from ledger_minutes where minute >= $1::date
+                             and minute < $1::date + 1)
+            delete from ledger_moves where day = $1";
         self.bounded(async {
             let mut client = self.client().await?;
             let transaction = client.transaction().await?;
@@ -142,6 +147,7 @@ impl Store {
                 let drop = format!("-- partition_drop\ndrop table if exists {name}");
                 transaction.batch_execute(&drop).await?;
             }
+            sql::execute(&transaction, FORGET, &[&day]).await?;
             Ok(transaction.commit().await?)
         })
         .await

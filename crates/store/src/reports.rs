@@ -179,16 +179,17 @@ async fn upsert_deliveries(
     const UPSERT: &str = "-- deliveries_upsert
         insert into deliveries as d (day, id, tenant_id, event_id, endpoint_id, event_type, state,
                                      attempt, next_attempt_at, dead_reason, rank, trigger,
-                                     replay_of, updated_at)
+                                     replay_of, updated_at, accepted_at)
         select u.day, u.id, u.tenant_id, u.event_id, u.endpoint_id, u.event_type, u.state,
                u.attempt, u.next_attempt_at, u.dead_reason, u.rank, u.trigger, u.replay_of,
-               u.updated_at
+               u.updated_at, u.accepted_at
         from unnest($1::date[], $2::uuid[], $3::uuid[], $4::uuid[], $5::uuid[], $6::text[],
                     $7::text[], $8::int[], $9::timestamptz[], $10::text[], $11::bigint[],
-                    $12::text[], $13::uuid[], $14::timestamptz[])
+                    $12::text[], $13::uuid[], $14::timestamptz[], $15::timestamptz[])
              with ordinality
              as u (day, id, tenant_id, event_id, endpoint_id, event_type, state, attempt,
-                   next_attempt_at, dead_reason, rank, trigger, replay_of, updated_at, position)
+                   next_attempt_at, dead_reason, rank, trigger, replay_of, updated_at, accepted_at,
+                   position)
         order by u.position
         on conflict (id, day) do update set
             state = excluded.state, attempt = excluded.attempt,
@@ -235,6 +236,7 @@ async fn upsert_deliveries(
         .map(|report| report.delivery.replay_of.map(Id::uuid))
         .collect();
     let updated: Vec<_> = reports.iter().map(|report| report.at).collect();
+    let accepted: Vec<_> = reports.iter().map(|report| report.accepted_at).collect();
     execute(
         transaction,
         UPSERT,
@@ -253,6 +255,7 @@ async fn upsert_deliveries(
             &triggers,
             &replayed,
             &updated,
+            &accepted,
         ],
     )
     .await?;

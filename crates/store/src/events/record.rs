@@ -113,7 +113,8 @@ async fn claim<'a>(
     Ok(events.iter().filter(free).copied().collect())
 }
 
-/// Inserts what is not there yet, and gives the ids of what was inserted.
+/// Inserts what is not there yet and counts its deliveries for the ledger; gives the ids of what was
+/// inserted.
 async fn insert(
     transaction: &Transaction<'_>,
     events: &[&NewEvent],
@@ -121,23 +122,31 @@ async fn insert(
     // Arrays of arrays would be flattened by unnest: the members of all are one array, and each
     // row has its slice of it.
     const INSERT: &str = "-- events_insert
-        insert into events (day, id, ingest_id, tenant_id, event_type, data, occurred_at,
-                            accepted_at, channels, keyed, endpoints, traceparent, tracestate,
-                            violations)
-        select u.day, u.id, u.ingest_id, u.tenant_id, u.event_type, u.data, u.occurred_at,
-               u.accepted_at, ($14::text[])[u.channels_from : u.channels_to], u.keyed,
-               ($15::uuid[])[u.endpoints_from : u.endpoints_to], u.traceparent, u.tracestate,
-               u.violations
-        from unnest($1::date[], $2::uuid[], $3::uuid[], $4::uuid[], $5::text[], $6::bytea[],
-                    $7::timestamptz[], $8::timestamptz[], $9::int[], $10::bool[], $11::int[],
-                    $12::text[], $13::text[], $16::int[], $17::int[], $18::text[])
-             with ordinality
-             as u (day, id, ingest_id, tenant_id, event_type, data, occurred_at, accepted_at,
-                   channels_from, keyed, endpoints_from, traceparent, tracestate, channels_to,
-                   endpoints_to, violations, position)
-        order by u.position
-        on conflict (id, day) do nothing
-        returning id";
+        with inserted as (
+            insert into events (day, id, ingest_id, tenant_id, event_type, data, occurred_at,
+                                accepted_at, channels, keyed, endpoints, traceparent, tracestate,
+                                violations)
+            select u.day, u.id, u.ingest_id, u.tenant_id, u.event_type, u.data, u.occurred_at,
+                   u.accepted_at, ($14::text[])[u.channels_from : u.channels_to], u.keyed,
+                   ($15::uuid[])[u.endpoints_from : u.endpoints_to], u.traceparent, u.tracestate,
+                   u.violations
+            from unnest($1::date[], $2::uuid[], $3::uuid[], $4::uuid[], $5::text[], $6::bytea[],
+                        $7::timestamptz[], $8::timestamptz[], $9::int[], $10::bool[], $11::int[],
+                        $12::text[], $13::text[], $16::int[], $17::int[], $18::text[])
+                 with ordinality
+                 as u (day, id, ingest_id, tenant_id, event_type, data, occurred_at, accepted_at,
+                       channels_from, keyed, endpoints_from, traceparent, tracestate, channels_to,
+                       endpoints_to, violations, position)
+            order by u.position
+            on conflict (id, day) do nothing
+            returning id, tenant_id, day, accepted_at, endpoints
+        ),
+        counted as (
+            insert into ledger_moves (tenant_id, day, minute, matched)
+            select tenant_id, day, date_trunc('minute', accepted_at), sum(cardinality(endpoints))
+            from inserted where endpoints <> '{}' group by 1, 2, 3
+        )
+        select id from inserted";
     if events.is_empty() {
         return Ok(Vec::new());
     }
