@@ -16,6 +16,7 @@ use wire::{DecodeError, batch, dispatch};
 use crate::compose::Bodies;
 use crate::dispatcher::{Dispatcher, Item};
 use crate::outbox::Poison;
+use crate::progress::{CaughtUp, Progress};
 use crate::ticket::{self, Ticket};
 
 /// Where deliveries come from. Each lane has consumers and a prefetch of its own.
@@ -65,18 +66,28 @@ enum Part {
 impl Crew {
     /// Takes messages until the consumer is stopped. What was taken is worked on in tasks; in
     /// quarantine it is finished before the next is taken.
-    pub(crate) async fn work_off(self, lane: Lane, mut consumer: Consumer, latch: Latch) {
+    pub(crate) async fn work_off(
+        self,
+        lane: Lane,
+        mut consumer: Consumer,
+        progress: Arc<Progress>,
+        latch: Latch,
+    ) {
         let mut look = interval(LOOK);
         loop {
             select! {
                 received = consumer.next() => {
                     let Some(received) = received else { return };
+                    progress.took(&received);
                     let done = self.take_apart(lane, received).await;
                     if lane == Lane::Quarantine {
                         done.wait().await;
                     }
                 }
-                _ = look.tick() => latch.set(self.readiness(&consumer)),
+                _ = look.tick() => {
+                    latch.set(self.readiness(&consumer));
+                    progress.looked(caught_up(&consumer));
+                }
             }
         }
     }
@@ -167,6 +178,14 @@ impl Crew {
             // What is dropped by the abort is not acknowledged, and comes again.
             let _ = abort.run_until_cancelled(work).await;
         }
+    }
+}
+
+fn caught_up(consumer: &Consumer) -> CaughtUp {
+    if consumer.is_caught_up() {
+        CaughtUp::Yes
+    } else {
+        CaughtUp::No
     }
 }
 

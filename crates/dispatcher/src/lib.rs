@@ -12,6 +12,7 @@ mod config;
 
 mod lane;
 mod pace;
+mod progress;
 mod ticket;
 
 mod dispatcher;

@@ -11,8 +11,9 @@ use crate::lane::Lane;
 use crate::metrics::PutOff;
 use crate::outbox::Poison;
 
-/// The shortest wait without an attempt that the record is told of.
-const WORTH_REPORTING: Duration = Duration::from_secs(30);
+/// The shortest wait without an attempt that the record is told of. What it is not told of is
+/// over soon, or counts as lost.
+const WORTH_REPORTING: Duration = Duration::from_secs(10);
 
 /// What follows a refusal.
 pub(crate) enum Answer {
@@ -70,10 +71,16 @@ impl Dispatcher {
                         self.outbox.slow(dispatch, item.lane).await?;
                         Ok(Answer::End(End::Elsewhere))
                     }
-                    Lane::Retry | Lane::Bulk | Lane::Quarantine => Ok(Answer::Wait(Dispatch {
-                        overflows: dispatch.overflows.saturating_add(1),
-                        ..put_off(crowded_wait(dispatch.overflows))
-                    })),
+                    Lane::Retry | Lane::Bulk | Lane::Quarantine => {
+                        let wait = crowded_wait(dispatch.overflows);
+                        if wait >= WORTH_REPORTING {
+                            self.report_put_off(dispatch, item.lane, wait).await?;
+                        }
+                        Ok(Answer::Wait(Dispatch {
+                            overflows: dispatch.overflows.saturating_add(1),
+                            ..put_off(wait)
+                        }))
+                    }
                 }
             }
         }

@@ -23,6 +23,7 @@ use crate::metrics::Metrics;
 use crate::outbox::Outbox;
 use crate::pace::Pace;
 use crate::payloads::Payloads;
+use crate::progress::{self, Progress};
 use crate::reports::Reports;
 use crate::request::Requests;
 use crate::room::Room;
@@ -75,10 +76,14 @@ pub async fn run(
     };
     let items = crew.tasks.clone();
     let lanes = TaskTracker::new();
+    let mut told = Vec::new();
     for (lane, consumer) in consumers(&config, &parts, life.stop()) {
         let latch = health.latch(consumer.queue());
-        lanes.spawn(crew.clone().work_off(lane, consumer, latch));
+        let progress = Progress::of(consumer.queue());
+        told.push(Arc::clone(&progress));
+        lanes.spawn(crew.clone().work_off(lane, consumer, progress, latch));
     }
+    lanes.spawn(progress::tell(told, publisher, life.stop().clone()));
     drop(crew);
 
     // First nothing new, then what is in flight, then its reports, which end with the last sender.

@@ -145,7 +145,11 @@ fn subject(message: &Delivered) -> Subject {
         (Some(MessageType::Accepted), Some(item)) => of_event(item),
         (Some(MessageType::Dispatch), Some(item)) => of_dispatch(item),
         (Some(MessageType::Report), Some(item)) => of_report(item),
-        (Some(MessageType::InboxEvent | MessageType::InboxBatch) | None, _) | (_, None) => None,
+        (
+            Some(MessageType::InboxEvent | MessageType::InboxBatch | MessageType::Watermark) | None,
+            _,
+        )
+        | (_, None) => None,
     }
     .unwrap_or_default()
 }

@@ -18,6 +18,7 @@ use intake::Intake;
 
 mod intake;
 mod reports;
+mod watermarks;
 
 /// Writes what the dispatchers tell into the record.
 #[derive(Debug)]
@@ -42,10 +43,13 @@ impl Results {
         }
         let Intake {
             reports,
+            watermarks,
             mut parked,
             ackers,
         } = intake;
         parked.extend(self.record_reports(reports).await?);
+        // Only then: they stand for everything that was reported before them.
+        self.record_watermarks(&watermarks).await?;
         self.metrics.parked.add(whole(parked.len()), &[]);
         let confirmed = parked
             .into_iter()

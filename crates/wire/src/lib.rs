@@ -14,6 +14,7 @@ pub mod accepted;
 pub mod dispatch;
 pub mod inbox;
 pub mod report;
+pub mod watermark;
 
 mod field;
 
@@ -46,6 +47,8 @@ pub enum MessageType {
     Dispatch,
     /// Reports, to the recorder.
     Report,
+    /// How far lanes have been taken, to the recorder.
+    Watermark,
 }
 
 impl MessageType {
@@ -58,6 +61,7 @@ impl MessageType {
             Self::Accepted => "posthaste.v1.Batch+AcceptedEvent",
             Self::Dispatch => "posthaste.v1.Batch+Dispatch",
             Self::Report => "posthaste.v1.Batch+Report",
+            Self::Watermark => "posthaste.v1.Batch+Watermark",
         }
     }
 
@@ -70,6 +74,7 @@ impl MessageType {
             Self::Accepted,
             Self::Dispatch,
             Self::Report,
+            Self::Watermark,
         ]
         .into_iter()
         .find(|kind| kind.as_str() == name)

@@ -11,6 +11,7 @@ mod crowds;
 mod custody;
 mod endpoints;
 mod outage;
+mod progress;
 mod retries;
 mod signing;
 mod world;

@@ -15,6 +15,7 @@ use domain::dispatch::{Content, Custody, Dispatch, Payload};
 use domain::endpoint::BodyFormat;
 use domain::event::{Event, Identity};
 use domain::id::{DeliveryId, EndpointId, EventId, IngestId, TenantId};
+use domain::loss::Watermark;
 use domain::outcome::Observed;
 use domain::report::{AttemptReport, Extent, Report, Standing};
 use domain::retry::RetryPolicy;
@@ -243,8 +244,11 @@ impl World {
                     return found;
                 }
                 let message = consumer.next().await.expect("the test isn't over");
-                for item in batch::split(message.body.clone()).unwrap() {
-                    gathered.push(wire::report::decode(item).unwrap());
+                let kind = message.properties.kind.as_deref();
+                if kind == Some(MessageType::Report.as_str()) {
+                    for item in batch::split(message.body.clone()).unwrap() {
+                        gathered.push(wire::report::decode(item).unwrap());
+                    }
                 }
                 message.ack().await;
             }
@@ -252,6 +256,33 @@ impl World {
         tokio::time::timeout(limit, gather)
             .await
             .unwrap_or_else(|_| panic!("not {count} reports of the delivery within {limit:?}"))
+    }
+
+    /// The next that is told of how far a queue has been taken, and is as wanted.
+    pub(crate) async fn watermark(
+        &self,
+        queue: &str,
+        is_wanted: impl Fn(&Watermark) -> bool,
+    ) -> Watermark {
+        let mut consumer = self.reports.lock().await;
+        let told = async {
+            loop {
+                let message = consumer.next().await.expect("the test isn't over");
+                let kind = message.properties.kind.clone();
+                let body = message.body.clone();
+                message.ack().await;
+                if kind.as_deref() != Some(MessageType::Watermark.as_str()) {
+                    continue;
+                }
+                let items = batch::split(body).unwrap().into_iter();
+                let mut told = items.map(|item| wire::watermark::decode(item).unwrap());
+                if let Some(told) = told.find(|told| told.queue == queue && is_wanted(told)) {
+                    return told;
+                }
+            }
+        };
+        let told = tokio::time::timeout(SOON, told).await;
+        told.unwrap_or_else(|_| panic!("{queue} is not told of as wanted within {SOON:?}"))
     }
 
     /// The next dead letter.

@@ -3,6 +3,7 @@
 use broker::topology::Route;
 use broker::{Acker, Delivered, Outgoing, Received};
 use bytes::Bytes;
+use domain::loss::Watermark;
 use domain::report::Report;
 use wire::{DecodeError, MessageType};
 
@@ -10,6 +11,7 @@ use wire::{DecodeError, MessageType};
 #[derive(Debug, Default)]
 pub(super) struct Intake {
     pub(super) reports: Vec<Report>,
+    pub(super) watermarks: Vec<Watermark>,
     /// What nobody can read, each item alone on its way to the dead letters.
     pub(super) parked: Vec<Outgoing>,
     pub(super) ackers: Vec<Acker>,
@@ -42,6 +44,8 @@ impl Intake {
             Some(MessageType::Report) => {
                 wire::report::decode(item.clone()).map(|report| self.reports.push(report))
             }
+            Some(MessageType::Watermark) => wire::watermark::decode(item.clone())
+                .map(|watermark| self.watermarks.push(watermark)),
             Some(
                 MessageType::InboxEvent
                 | MessageType::InboxBatch

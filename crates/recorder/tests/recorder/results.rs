@@ -1,9 +1,14 @@
 //! Reports in the record.
 
-use broker::topology::{Lane, Route};
+use std::time::Duration;
+
+use broker::topology::{Lane, Route, queue};
 use bytes::Bytes;
 use domain::attempt::AttemptNumber;
+use domain::loss::Watermark;
 use domain::report::{Report, Standing};
+use domain::shard::Shards;
+use store::lanes::Lanes;
 use testkit::eventually;
 use wire::MessageType;
 
@@ -145,5 +150,37 @@ async fn a_late_report_changes_nothing() {
     publish(&rig, &[late, after.clone()]).await;
     recorded(&rig, &after).await;
     recorded(&rig, &report).await;
+    rig.stop().await;
+}
+
+/// Told with a report before it, and beside one that means nothing.
+#[tokio::test(flavor = "multi_thread")]
+async fn how_far_the_lanes_have_come_is_recorded() {
+    let rig = Rig::start().await;
+    let lanes = Lanes {
+        first: queue::first_lanes(Shards::ONE),
+        later: queue::later_lanes(Shards::ONE),
+    };
+    let report = rig.report();
+    publish(&rig, std::slice::from_ref(&report)).await;
+    let queues = lanes.first.iter().chain(&lanes.later);
+    let told = queues.map(|queue| Watermark {
+        queue: queue.clone(),
+        passed_at: report.accepted_at,
+        lag: Duration::ZERO,
+    });
+    let mut items: Vec<_> = told.map(|told| wire::watermark::encode(&told)).collect();
+    items.push(Bytes::from_static(b"\xff"));
+    rig.publish(Route::results(), MessageType::Watermark, items)
+        .await;
+    let horizon = eventually(PATIENCE, "every lane has told", async || {
+        let horizon = rig.store.horizon(&lanes, Duration::ZERO).await;
+        horizon.unwrap()
+    })
+    .await;
+    assert_eq!(horizon.first, report.accepted_at);
+    recorded(&rig, &report).await;
+    let [letter] = rig.letters(1).await.try_into().unwrap();
+    assert_eq!(letter.reason, "undecodable");
     rig.stop().await;
 }

@@ -41,6 +41,14 @@ fn fixtures() -> Vec<Fixture> {
         let check = move |item| assert_eq!(wire::report::decode(item).unwrap(), report);
         fixtures.push((name, bytes, Box::new(check)));
     }
+    for (name, watermark) in [
+        ("watermark", samples::watermark()),
+        ("watermark_of_an_empty_queue", samples::caught_up()),
+    ] {
+        let bytes = wire::watermark::encode(&watermark);
+        let check = move |item| assert_eq!(wire::watermark::decode(item).unwrap(), watermark);
+        fixtures.push((name, bytes, Box::new(check)));
+    }
     for (name, event) in [
         ("inbox_event", samples::inbox()),
         ("inbox_event_bare", samples::inbox_bare()),

@@ -43,6 +43,12 @@ proptest! {
     }
 
     #[test]
+    fn watermark(watermark in strategies::watermark()) {
+        let item = wire::watermark::encode(&watermark);
+        prop_assert_eq!(wire::watermark::decode(item), Ok(watermark));
+    }
+
+    #[test]
     fn inbox(event in strategies::inbox_event()) {
         prop_assert_eq!(wire::inbox::decode(wire::inbox::encode(&event)), Ok(event));
     }

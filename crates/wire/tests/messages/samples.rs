@@ -9,6 +9,7 @@ use domain::delivery::{DeadReason, Delivery, Due};
 use domain::dispatch::{Content, Custody, Dispatch, Payload};
 use domain::event::{Event, Identity};
 use domain::id::{DeliveryId, EndpointId, EventId, Id, IngestId, TenantId};
+use domain::loss::Watermark;
 use domain::outcome::{Failure, Observed};
 use domain::report::{AttemptReport, Extent, Report, Standing};
 use domain::schema::Violation;
@@ -246,5 +247,22 @@ pub(crate) fn inbox_bare() -> InboxEvent {
         id: String::new(),
         channels: Vec::new(),
         ..inbox()
+    }
+}
+
+/// A lane that is behind.
+pub(crate) fn watermark() -> Watermark {
+    Watermark {
+        queue: "posthaste.dispatch.fresh.07".to_owned(),
+        passed_at: at(1_764_000_000_000_000),
+        lag: Duration::from_millis(90_500),
+    }
+}
+
+/// A lane that is empty.
+pub(crate) fn caught_up() -> Watermark {
+    Watermark {
+        lag: Duration::ZERO,
+        ..watermark()
     }
 }

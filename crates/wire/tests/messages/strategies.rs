@@ -9,6 +9,7 @@ use domain::dispatch::{Content, Custody, Dispatch, Payload};
 use domain::event::{Event, Identity};
 use domain::event_type::EventType;
 use domain::id::{Id, Kind};
+use domain::loss::Watermark;
 use domain::outcome::{Failure, Observed};
 use domain::report::{AttemptReport, Extent, Report, Standing};
 use domain::schema::Violation;
@@ -196,6 +197,16 @@ prop_compose! {
         at in instant(),
     ) -> Report {
         Report { delivery, event, event_type, tenant, accepted_at, standing, attempt, at }
+    }
+}
+
+prop_compose! {
+    pub(crate) fn watermark()(
+        queue: String,
+        passed_at in instant(),
+        lag_ms: u64,
+    ) -> Watermark {
+        Watermark { queue, passed_at, lag: Duration::from_millis(lag_ms) }
     }
 }
 
