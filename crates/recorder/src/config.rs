@@ -73,9 +73,20 @@ pub struct Config {
         value_parser = humantime::parse_duration
     )]
     pub disable_after: Duration,
+    /// How long after it was due a delivery that nobody has heard of since counts as missing in
+    /// the ledger, once its lanes have passed that instant.
+    #[arg(
+        long = "loss-grace",
+        env = "POSTHASTE_LOSS_GRACE",
+        default_value = "10min",
+        value_parser = humantime::parse_duration
+    )]
+    pub loss_grace: Duration,
 }
 
 impl Config {
+    const LOSS_GRACE: Duration = Duration::from_secs(10 * 60);
+
     pub(crate) fn failing(&self) -> FailingRule {
         FailingRule {
             attempts: self.failing_attempts,
@@ -104,6 +115,7 @@ impl Default for Config {
             failing_after: FailingRule::default().lasting,
             disable_attempts: DisableRule::default().attempts,
             disable_after: DisableRule::default().after,
+            loss_grace: Self::LOSS_GRACE,
         }
     }
 }
@@ -157,6 +169,7 @@ mod tests {
         assert_eq!(parsed.disable(), DisableRule::default());
         assert_eq!(default.failing(), FailingRule::default());
         assert_eq!(default.disable(), DisableRule::default());
+        assert_eq!(parsed.loss_grace, default.loss_grace);
     }
 
     #[test]

@@ -8,6 +8,7 @@ use domain::shard::Shards;
 use service::{Health, Latch, Lifecycle};
 use store::Store;
 
+use crate::bookkeeping::{Bookkeeper, LedgerMetrics};
 use crate::config::Config;
 use crate::dead::Undertaker;
 use crate::herald::Herald;
@@ -72,6 +73,7 @@ pub async fn run(config: Config, parts: Parts, life: Lifecycle, health: Health) 
         role.herald().run(),
         role.watch(&config).run(),
         role.upkeep(&config).run(),
+        role.bookkeeper(&config).run(),
     );
 }
 
@@ -136,6 +138,17 @@ impl Role {
             store: self.parts.store.clone(),
             failing: config.failing(),
             disable: config.disable(),
+            stop: self.life.stop().clone(),
+        }
+    }
+
+    fn bookkeeper(&self, config: &Config) -> Bookkeeper {
+        Bookkeeper {
+            broker: self.parts.broker.clone(),
+            store: self.parts.store.clone(),
+            shards: self.parts.shards,
+            grace: config.loss_grace,
+            metrics: LedgerMetrics::new(),
             stop: self.life.stop().clone(),
         }
     }

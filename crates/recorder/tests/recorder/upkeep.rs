@@ -1,9 +1,12 @@
-//! The record's partitions and idempotency keys.
+//! The record's partitions and idempotency keys, and the ledger.
 
+use broker::topology::Route;
+use store::ledger::Balance;
 use testkit::eventually;
 use time::{Duration, OffsetDateTime};
+use wire::MessageType;
 
-use crate::rig::{PATIENCE, Rig};
+use crate::rig::{PATIENCE, Rig, shard};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn partitions_are_made_ahead_and_dropped_when_their_time_is_over() {
@@ -42,5 +45,32 @@ async fn idempotency_keys_are_forgotten_after_their_window() {
     let left = "do $$ begin assert (select count(*) from idempotency_keys) = 1 and exists \
                 (select from idempotency_keys where expires_at > now()); end $$";
     rig.stack.execute(left).await;
+    rig.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_ledger_is_taken_again_and_again() {
+    let rig = Rig::start().await;
+    let before = rig.store.ledger().await.unwrap().taken_at;
+    let report = rig.report();
+    rig.store
+        .record_reports(std::slice::from_ref(&report))
+        .await
+        .unwrap();
+    rig.publish(Route::events(shard()), MessageType::Accepted, Vec::new())
+        .await;
+    let ledger = eventually(PATIENCE, "the ledger is taken", async || {
+        let ledger = rig.store.ledger().await.unwrap();
+        let is_new = ledger.taken_at > before && ledger.counts.delivered == 1;
+        if is_new && ledger.fanout_messages == Some(1) {
+            Ok(ledger)
+        } else {
+            Err(ledger)
+        }
+    })
+    .await;
+    // A report of an event that nobody recorded.
+    assert_eq!(ledger.counts.unsettled(), -1);
+    assert_eq!(ledger.balance(), Balance::Unbalanced);
     rig.stop().await;
 }
