@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! Due ──attempt──> Delivered
-//!  │ ^     ├─────> Dead (exhausted, gone)
+//!  │ ^     ├─────> Dead (exhausted, gone, poison)
 //!  │ │     └─────> Waiting ──its wait has passed──┐
 //!  │ └────────────────────────────────────────────┘
 //!  ├─ endpoint paused or disabled ──> Held ──released──> Due
@@ -80,11 +80,13 @@ pub enum DeadReason {
     Exhausted,
     /// The receiver answered 410.
     Gone,
+    /// Working on it failed again and again, and its message is a dead letter.
+    Poison,
 }
 
 impl DeadReason {
     /// Every reason.
-    pub const ALL: [Self; 2] = [Self::Exhausted, Self::Gone];
+    pub const ALL: [Self; 3] = [Self::Exhausted, Self::Gone, Self::Poison];
 
     /// The reason of this name.
     #[must_use]
@@ -98,6 +100,7 @@ impl DeadReason {
         match self {
             Self::Exhausted => "exhausted",
             Self::Gone => "gone",
+            Self::Poison => "poison",
         }
     }
 }

@@ -3,13 +3,17 @@
 use std::error::Error;
 use std::sync::Arc;
 
+use broker::topology::Route;
 use broker::{Acker, Delivered, Outgoing, Publisher, Received, ack_all};
+use domain::report::Report;
 use futures::future::try_join_all;
 use opentelemetry::KeyValue;
 use service::Latch;
 use store::dead_letters::NewDeadLetter;
 use store::{Remedy, Store, StoreError};
+use time::OffsetDateTime;
 use tokio_util::sync::CancellationToken;
+use wire::MessageType;
 
 use crate::fate::{self, Fate};
 use crate::interrupted::Interrupted;
@@ -38,11 +42,15 @@ impl Undertaker {
     /// Handles messages that nobody could work on.
     pub(crate) async fn bury(&self, received: Vec<Received>) -> Result<(), Interrupted> {
         let mut letters = Vec::new();
+        let mut ends = Vec::new();
         let mut again = Vec::new();
         let mut ackers = Vec::new();
         for (message, acker) in received.into_iter().map(Received::into_parts) {
             match fate::of(&message) {
-                Fate::Keep(letter) => letters.push((*letter, acker)),
+                Fate::Keep(letter) => {
+                    ends.extend(letter::end(&letter, OffsetDateTime::now_utc()));
+                    letters.push((*letter, acker));
+                }
                 Fate::Quarantine(items) => {
                     log_quarantine(&message, items.len());
                     again.extend(items);
@@ -51,8 +59,11 @@ impl Undertaker {
             }
         }
         // First what can still be delivered: it needs no record.
-        self.quarantine(again).await?;
+        let quarantined = whole(again.len());
+        self.publish(again).await?;
+        self.metrics.quarantined.add(quarantined, &[]);
         ack_all(ackers).await;
+        self.publish(ends.iter().map(report)).await?;
         self.keep(letters).await
     }
 
@@ -63,13 +74,14 @@ impl Undertaker {
         self.keep(letters.collect()).await
     }
 
-    async fn quarantine(&self, items: Vec<Outgoing>) -> Result<(), Interrupted> {
-        let count = whole(items.len());
-        let confirmed = items
+    async fn publish(
+        &self,
+        messages: impl IntoIterator<Item = Outgoing>,
+    ) -> Result<(), Interrupted> {
+        let confirmed = messages
             .into_iter()
-            .map(|item| self.publisher.publish_until_confirmed(item, &self.abort));
+            .map(|message| self.publisher.publish_until_confirmed(message, &self.abort));
         try_join_all(confirmed).await?;
-        self.metrics.quarantined.add(count, &[]);
         Ok(())
     }
 
@@ -133,6 +145,13 @@ impl Undertaker {
             "dead letter kept"
         );
     }
+}
+
+/// A report, alone on its way to be recorded.
+fn report(report: &Report) -> Outgoing {
+    let body = wire::batch::join(vec![wire::report::encode(report)]);
+    let kind = MessageType::Report.as_str();
+    Outgoing::new(Route::results(), body, kind, wire::CONTENT_TYPE)
 }
 
 fn log_quarantine(message: &Delivered, items: usize) {

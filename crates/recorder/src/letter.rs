@@ -6,9 +6,10 @@ use bytes::Bytes;
 use domain::delivery::DeadReason;
 use domain::event_type::EventType;
 use domain::id::{DeadLetterId, DeliveryId, EndpointId, EventId, TenantId};
+use domain::report::{Report, Standing};
 use serde_json::Value;
 use store::dead_letters::{DeadLetterKind, NewDeadLetter};
-use time::Date;
+use time::{Date, OffsetDateTime};
 use uuid::Uuid;
 use wire::MessageType;
 
@@ -27,6 +28,37 @@ pub(crate) fn dead(message: &Delivered) -> NewDeadLetter {
     } else {
         letter
     }
+}
+
+/// What the record is told of the delivery that a letter ends: nobody else would report that
+/// nothing more is done for it. None for letters of anything but one delivery, and for deliveries
+/// whose end was reported when they were given up.
+pub(crate) fn end(letter: &NewDeadLetter, now: OffsetDateTime) -> Option<Report> {
+    if letter.kind != DeadLetterKind::Poison || letter.delivery.is_none() {
+        return None;
+    }
+    let kind = letter
+        .message_kind
+        .as_deref()
+        .and_then(MessageType::from_name)?;
+    if kind != MessageType::Dispatch {
+        return None;
+    }
+    let item = wire::batch::split(letter.body.clone()).ok()?.pop()?;
+    let dispatch = wire::dispatch::decode(item).ok()?.pop()?;
+    Some(Report {
+        delivery: dispatch.due.delivery,
+        event: dispatch.content.event,
+        event_type: dispatch.content.event_type.clone(),
+        tenant: dispatch.content.tenant,
+        accepted_at: dispatch.content.accepted_at,
+        standing: Standing::Dead {
+            attempt: dispatch.due.attempt,
+            reason: DeadReason::Poison,
+        },
+        attempt: None,
+        at: now,
+    })
 }
 
 /// A message that came back too often and can't be taken apart.

@@ -1,5 +1,6 @@
 use broker::topology::queue;
 use broker::{Headers, Properties};
+use domain::attempt::AttemptNumber;
 use rstest::rstest;
 
 use super::*;
@@ -47,6 +48,35 @@ fn a_parked_delivery_says_whose_it_is(#[case] reason: &str, #[case] kind: DeadLe
     assert_eq!(letter.event_day, Some(event.accepted_at.date()));
     let headers: Value = serde_json::from_str(&letter.headers).unwrap();
     assert_eq!(headers[header::REASON], reason);
+}
+
+/// A delivery that was given up has been reported on; one that nobody could work on has not.
+#[rstest]
+#[case("exhausted", None)]
+#[case("panicked", Some(DeadReason::Poison))]
+#[case("delivery_limit", Some(DeadReason::Poison))]
+fn the_end_of_a_poisonous_delivery_is_told(#[case] reason: &str, #[case] told: Option<DeadReason>) {
+    let now = OffsetDateTime::UNIX_EPOCH;
+    let end = end(&dead(&parked(dispatch(&[4]), reason)), now);
+    let standing = told.map(|reason| Standing::Dead {
+        attempt: AttemptNumber::FIRST,
+        reason,
+    });
+    assert_eq!(end.as_ref().map(|end| end.standing), standing);
+    if let Some(end) = end {
+        assert_eq!(end.delivery.id, samples::delivery(4).id);
+        assert_eq!((end.attempt, end.at), (None, now));
+    }
+}
+
+#[test]
+fn what_is_no_single_delivery_has_no_end_to_tell() {
+    let now = OffsetDateTime::UNIX_EPOCH;
+    let report = wire::batch::join(vec![samples::report(5)]);
+    let report = samples::message(MessageType::Report, report);
+    assert_eq!(end(&dead(&report), now), None);
+    let several = parked(dispatch(&[4, 5]), "panicked");
+    assert_eq!(end(&dead(&several), now), None);
 }
 
 #[test]

@@ -6,13 +6,16 @@ use broker::message::header;
 use broker::topology::{Lane, Route, queue};
 use broker::{Headers, Outgoing};
 use bytes::Bytes;
+use domain::delivery::DeadReason;
 use domain::dispatch::Dispatch;
 use domain::limits;
+use domain::report::Standing;
 use serde_json::json;
 use store::dead_letters::DeadLetterKind;
+use testkit::eventually;
 use wire::MessageType;
 
-use crate::rig::{Rig, shard};
+use crate::rig::{PATIENCE, Rig, shard};
 
 fn deliveries(items: impl IntoIterator<Item = Bytes>) -> Vec<Dispatch> {
     let items = items.into_iter();
@@ -71,7 +74,18 @@ async fn what_fails_in_quarantine_too_is_kept() {
     assert_eq!(letter.reason, "delivery_limit");
     assert_eq!(letter.origin, queue::quarantine(lane));
     assert_eq!(letter.body, wire::batch::join(vec![item.clone()]));
-    assert_eq!(letter.delivery, Some(deliveries([item])[0].due.delivery.id));
+    let due = deliveries([item])[0].due;
+    assert_eq!(letter.delivery, Some(due.delivery.id));
+    // The record knows that nothing more is done for it.
+    let record = eventually(PATIENCE, "the delivery's end is recorded", async || {
+        rig.store.delivery(rig.tenant, due.delivery.id).await
+    })
+    .await;
+    let end = Standing::Dead {
+        attempt: due.attempt,
+        reason: DeadReason::Poison,
+    };
+    assert_eq!((record.delivery, record.standing), (due.delivery, end));
     rig.stop().await;
 }
 
