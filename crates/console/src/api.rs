@@ -19,7 +19,7 @@ use utoipa_axum::routes;
 
 use crate::resources::{
     api_keys, audit, dead_letters, deliveries, egress_ips, endpoints, event_types, events, explain,
-    replays, simulation, tenants,
+    ledger, replays, simulation, tenants,
 };
 
 /// What every request is served with.
@@ -109,6 +109,8 @@ fn routes() -> OpenApiRouter<Api> {
         .routes(routes!(api_keys::list, api_keys::create))
         .routes(routes!(api_keys::revoke))
         .routes(routes!(egress_ips::list))
+        .routes(routes!(ledger::whole))
+        .routes(routes!(ledger::of_tenant))
 }
 
 /// The description of the API, OpenAPI 3.1.

@@ -20,6 +20,7 @@ mod query;
 mod resources;
 
 mod judging;
+pub mod reconcile;
 mod release;
 mod replay;
 mod run;

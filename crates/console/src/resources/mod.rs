@@ -9,6 +9,7 @@ pub(crate) mod endpoints;
 pub(crate) mod event_types;
 pub(crate) mod events;
 pub(crate) mod explain;
+pub(crate) mod ledger;
 pub(crate) mod replays;
 pub(crate) mod simulation;
 pub(crate) mod tenants;

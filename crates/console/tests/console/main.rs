@@ -15,6 +15,7 @@ mod explain;
 mod filters;
 mod health;
 mod held;
+mod ledger;
 mod paging;
 mod platform;
 mod replay;

@@ -86,6 +86,18 @@ pub(crate) const DEAD: Standing = Standing::Dead {
     reason: DeadReason::Exhausted,
 };
 
+/// Records an event that matched this endpoint, of whose delivery nobody has reported; gives it.
+pub(crate) async fn unreported(world: &World, tenant: &Tenant, endpoint: &Value) -> EventId {
+    let event = event(tenant);
+    let id = event.id;
+    let new = NewEvent {
+        event,
+        endpoints: vec![text(endpoint, "id").parse().unwrap()],
+    };
+    world.store.record(&[new]).await.unwrap();
+    id
+}
+
 /// The standing of what arrived at once.
 pub(crate) const DELIVERED: Standing = Standing::Delivered {
     attempt: AttemptNumber::FIRST,
