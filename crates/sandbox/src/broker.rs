@@ -20,6 +20,9 @@ use crate::options::Options;
 /// belongs to the node's name.
 pub(crate) const NODE: &str = "posthaste@localhost";
 
+/// Where its database is, in the sandbox's directory.
+pub(crate) const DATA: &str = "broker/mnesia";
+
 /// More schedulers than this only cost start time and memory.
 const MOST_SCHEDULERS: usize = 4;
 
@@ -31,7 +34,7 @@ pub(crate) fn prepare(
     options: &Options,
 ) -> Result<(), StartError> {
     let home = directory.server_directory("broker", account)?;
-    directory.server_directory("broker/mnesia", account)?;
+    directory.server_directory(DATA, account)?;
     directory.server_directory("broker/log", account)?;
     write_private(&home.join(".erlang.cookie"), &identity.cookie, account)?;
     write_private(

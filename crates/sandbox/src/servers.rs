@@ -163,6 +163,21 @@ impl Servers {
         succeed(command, "", CONTROL_LIMIT).await
     }
 
+    /// Kills the broker if it runs, and deletes all it has on disk: its next start is its first,
+    /// without virtual hosts, users and queues of ours.
+    ///
+    /// # Errors
+    /// [`StartError::Stuck`] when it can't be killed, [`StartError::Io`] when its data can't be
+    /// deleted.
+    pub async fn lose_broker_disk(&self) -> Result<(), StartError> {
+        self.broker().kill().await?;
+        let data = self.directory.file(broker::DATA);
+        std::fs::remove_dir_all(&data).map_err(StartError::io("removing", &data))?;
+        self.directory
+            .server_directory(broker::DATA, &self.broker_account)?;
+        Ok(())
+    }
+
     /// Leaves the servers to their keeper: they run until the watched process ends.
     #[must_use]
     pub fn hand_over(mut self) -> Access {

@@ -144,6 +144,16 @@ impl Stack {
         .await;
     }
 
+    /// Makes the virtual host and its user again, at a broker that has lost its disk.
+    ///
+    /// # Panics
+    /// When the broker can't be reached.
+    pub async fn make_vhost_again(&self) {
+        let url = parse(&self.amqp_url);
+        let password = url.password().expect("the stack's URL has a password");
+        self.admin.create_vhost(password).await;
+    }
+
     /// Runs statements on the database, on a connection of its own.
     ///
     /// # Panics
