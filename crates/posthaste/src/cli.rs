@@ -3,7 +3,7 @@
 use clap::{Parser, Subcommand};
 use service::telemetry::{Telemetry, TelemetryConfig};
 
-use crate::cmd::{endpoints, keys, listen, migrate, publish, replays, topology};
+use crate::cmd::{endpoints, keys, listen, migrate, publish, reconcile, replays, topology};
 use crate::{demo, roles, up};
 
 /// Delivers webhooks: publish an event, and every endpoint that subscribed to it gets it, signed,
@@ -27,6 +27,7 @@ enum Command {
     Recorder(Box<roles::Recorder>),
     Console(Box<roles::Console>),
     Migrate(migrate::Migrate),
+    Reconcile(reconcile::Reconcile),
     Topology(topology::TopologyCommand),
     Keys(keys::Keys),
     Listen(listen::Listen),
@@ -48,6 +49,7 @@ impl Cli {
             Command::Console(role) => role.run(started("console")?).await,
             Command::Demo(demo) => Box::pin(demo::run(demo, self.telemetry)).await,
             Command::Migrate(migrate) => migrate::run(migrate).await,
+            Command::Reconcile(command) => Box::pin(reconcile::run(command)).await,
             Command::Topology(command) => topology::run(command).await,
             Command::Keys(keys) => keys::run(keys).await,
             Command::Listen(listen) => listen::run(listen).await,

@@ -13,6 +13,7 @@ mod management;
 mod publishers;
 mod publishing;
 mod quarantine;
+mod recovery;
 mod replays;
 mod retrying;
 mod schemas;

@@ -22,7 +22,7 @@ pub(crate) struct Delivery {
     attempt: u16,
     /// When it is attempted next, as planned.
     next_attempt_at: Option<String>,
-    /// Why it is dead: `exhausted` or `gone`.
+    /// Why it is dead: `exhausted`, `gone` or `poison`.
     dead_reason: Option<&'static str>,
     /// The last answer's status.
     last_status: Option<u16>,

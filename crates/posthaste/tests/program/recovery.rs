@@ -1,0 +1,271 @@
+//! What is lost is found: the ledger says so, and `posthaste reconcile` brings it to delivery.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use http::Method;
+use sandbox::Servers;
+use serde_json::{Value, json};
+use testkit::cluster::Role;
+use testkit::receiver::{Receiver, Respond};
+use testkit::{Cluster, Stack, eventually, server_options};
+
+use crate::support::{Ledger, PROGRAM, Publisher, receive};
+
+const DEADLINE: Duration = Duration::from_secs(300);
+
+/// Short, so that the tests are: a grace that is too short costs duplicates, and no loss.
+const GRACE: &str = "3s";
+
+const FRESH: &str = "posthaste.dispatch.fresh.00";
+
+/// Every role, with a short grace.
+async fn cluster(stack: &Stack) -> Cluster {
+    let mut cluster = Cluster::prepare(Path::new(PROGRAM), stack).await;
+    cluster.arguments(Role::Recorder, &["--loss-grace", GRACE]);
+    for role in Role::ALL {
+        cluster.launch(role);
+    }
+    for role in Role::ALL {
+        cluster.ready(role).await;
+    }
+    let tenant = json!({"name": "acme", "external_id": "acme"});
+    cluster.make("/v1/tenants", &tenant).await;
+    cluster
+}
+
+async fn endpoint(cluster: &Cluster, url: &str, waits: &[u32]) {
+    let endpoint = json!({"url": url, "event_types": ["*"], "retry_waits_s": waits});
+    cluster.make("/v1/tenants/acme/endpoints", &endpoint).await;
+}
+
+/// What reconciling says.
+async fn reconcile(cluster: &Cluster, more: &[&str]) -> String {
+    let command = [&["reconcile", "--grace", GRACE, "--rate", "2000"], more].concat();
+    cluster.run(&command).await
+}
+
+/// How many it says that there are of each kind: of first attempts, and of later ones.
+fn lost(said: &str) -> (usize, usize) {
+    let count = |kind: &str| -> usize {
+        let line = said.lines().find_map(|line| line.strip_prefix(kind));
+        let count = line.and_then(|line| line.split_ascii_whitespace().next());
+        count.expect(said).parse().expect(said)
+    };
+    (count("first attempts: "), count("later attempts: "))
+}
+
+async fn ledger(cluster: &Cluster) -> Value {
+    cluster.call(Method::GET, "/v1/ledger", None).await.json()
+}
+
+/// Waits until the ledger is as it should be.
+async fn ledger_says(cluster: &Cluster, what: &str, is: impl Fn(&Value) -> bool) -> Value {
+    eventually(DEADLINE, what, async || {
+        let ledger = ledger(cluster).await;
+        if is(&ledger) { Ok(ledger) } else { Err(ledger) }
+    })
+    .await
+}
+
+/// The ids of all recorded events.
+async fn recorded(cluster: &Cluster) -> BTreeSet<String> {
+    let mut ids = BTreeSet::new();
+    let mut cursor = String::new();
+    loop {
+        let path = format!("/v1/tenants/acme/events?limit=250{cursor}");
+        let page = cluster.call(Method::GET, &path, None).await.json();
+        for event in page["data"].as_array().expect("a list has data") {
+            ids.insert(event["id"].as_str().expect("an event has an id").to_owned());
+        }
+        match page["next_cursor"].as_str() {
+            Some(next) => cursor = format!("&cursor={next}"),
+            None => return ids,
+        }
+    }
+}
+
+/// Under load, with a backlog in the lanes and retries in the tiers, the broker is killed and loses
+/// its disk. What fan-out had recorded arrives, everywhere, and the ledger balances.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_broker_that_lost_its_disk_is_refilled_from_the_record() {
+    const EVENTS: usize = 1_600;
+    const PUBLISHERS: usize = 16;
+
+    let servers = Servers::start(server_options())
+        .await
+        .expect("private servers start");
+    let stack = Stack::on(servers.access()).await;
+    let cluster = Arc::new(cluster(&stack).await);
+    let quick = Arc::new(Ledger::default());
+    endpoint(
+        &cluster,
+        &receive(Arc::clone(&quick)).await,
+        &[1, 1, 2, 5, 10],
+    )
+    .await;
+    // Too slow for the load: what it can't take waits in the lanes.
+    let slow = Receiver::with(|_| Respond::ok().after(Duration::from_millis(60))).await;
+    endpoint(&cluster, &slow.url(), &[1, 1, 2, 5, 10]).await;
+    // Fails at first: its deliveries wait in the tiers.
+    let script = [Respond::status(503), Respond::ok()];
+    let failing = Receiver::start_for_each("webhook-id", script).await;
+    endpoint(&cluster, &failing.url(), &[30, 30, 30]).await;
+
+    let accepted = Arc::new(AtomicUsize::new(0));
+    let publishers: Vec<_> = (0..PUBLISHERS)
+        .map(|_| {
+            let (publisher, accepted) = (Publisher::of(&cluster), Arc::clone(&accepted));
+            tokio::spawn(async move {
+                for _ in 0..EVENTS / PUBLISHERS {
+                    publisher.publish_until_accepted("acme", "{}").await;
+                    accepted.fetch_add(1, Ordering::Relaxed);
+                }
+            })
+        })
+        .collect();
+    eventually(DEADLINE, "half to be accepted", async || {
+        accepted.load(Ordering::Relaxed) >= EVENTS / 2
+    })
+    .await;
+    let lose = servers.lose_broker_disk();
+    lose.await.expect("the broker's data can be deleted");
+    let start = servers.broker().start();
+    start.await.expect("the broker starts anew");
+    stack.make_vhost_again().await;
+    // The services declare everything again by themselves, and take what is published from now on.
+    for publisher in publishers {
+        publisher.await.expect("a publisher doesn't panic");
+    }
+
+    let found = eventually(DEADLINE, "what was lost to be found", async || {
+        let said = reconcile(&cluster, &["--dry-run"]).await;
+        let (first, later) = lost(&said);
+        if first > 0 && later > 0 {
+            Ok((first, later))
+        } else {
+            Err(said)
+        }
+    })
+    .await;
+    println!("lost: {} first attempts, {} later ones", found.0, found.1);
+    let settled = eventually(DEADLINE, "everything recorded to be settled", async || {
+        let said = reconcile(&cluster, &[]).await;
+        let ledger = ledger(&cluster).await;
+        if ledger["recorded"] == ledger["delivered"] && ledger["balance"] == "balanced" {
+            Ok(ledger)
+        } else {
+            Err(format!(
+                "{said}\n{ledger}\n{}",
+                cluster.log_tail(Role::Dispatcher)
+            ))
+        }
+    })
+    .await;
+    let recorded = recorded(&cluster).await;
+    assert_eq!(settled["recorded"], 3 * recorded.len());
+    let arrived_at = |receiver: &Receiver| -> BTreeSet<String> {
+        let requests = receiver.requests().into_iter();
+        let ids = requests.map(|one| one.headers["webhook-id"].to_str().unwrap().to_owned());
+        ids.collect()
+    };
+    for arrived in [
+        quick.arrived().into_keys().collect(),
+        arrived_at(&slow),
+        arrived_at(&failing),
+    ] {
+        let missing = recorded.difference(&arrived).count();
+        assert_eq!(missing, 0, "of {} recorded events", recorded.len());
+    }
+    println!(
+        "accepted {EVENTS}, recorded {}, each delivered to three endpoints",
+        recorded.len()
+    );
+}
+
+/// A backlog in a lane and deliveries in the tiers are no losses; what was taken out of a queue is
+/// one, and is found while the rest goes on.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_backlog_is_no_loss_and_a_loss_is_found_in_it() {
+    const STANDING: usize = 20;
+    const TAKEN: usize = 7;
+
+    let stack = Stack::new().await;
+    let mut cluster = cluster(&stack).await;
+    let arrived = Arc::new(Ledger::default());
+    endpoint(&cluster, &receive(Arc::clone(&arrived)).await, &[1]).await;
+    let failing = Receiver::start([Respond::status(503)]).await;
+    endpoint(&cluster, &failing.url(), &[3_600]).await;
+    let publisher = Publisher::of(&cluster);
+    let publish = async |count| {
+        for _ in 0..count {
+            publisher.publish_until_accepted("acme", "{}").await;
+        }
+    };
+    publish(5).await;
+    ledger_says(&cluster, "five to wait in a tier", |ledger| {
+        let lanes_have_told = !ledger["judged_before"].is_null();
+        ledger["waiting"] == 5 && ledger["delivered"] == 5 && lanes_have_told
+    })
+    .await;
+
+    // Nobody consumes the lanes: everything stands in them.
+    let stopped = cluster.terminate(Role::Dispatcher).await;
+    assert!(stopped.success());
+    publish(STANDING).await;
+    let unsettled = 2 * STANDING;
+    let standing = ledger_says(&cluster, "a backlog to stand", |ledger| {
+        ledger["unsettled"] == unsettled
+    })
+    .await;
+    assert_eq!(standing["balance"], "balanced", "{standing}");
+    assert_eq!(lost(&reconcile(&cluster, &[]).await), (0, 0));
+
+    // Some of it vanishes.
+    let admin = stack.broker_admin();
+    let taken = admin.take(FRESH, TAKEN).await;
+    let vanished: usize = taken.iter().map(deliveries).sum();
+    assert!(vanished > 0);
+    cluster.arguments(
+        Role::Dispatcher,
+        &["--allow-network", "127.0.0.0/8", "--allow-http"],
+    );
+    cluster.start_role(Role::Dispatcher).await;
+    let unbalanced = ledger_says(&cluster, "the loss to be seen", |ledger| {
+        ledger["missing"]["first_attempts"] == vanished
+    })
+    .await;
+    assert_eq!(unbalanced["balance"], "unbalanced");
+    assert_eq!(unbalanced["missing"]["later_attempts"], 0, "{unbalanced}");
+
+    // A dry run counts it and changes nothing.
+    for _ in 0..2 {
+        let said = reconcile(&cluster, &["--dry-run"]).await;
+        assert_eq!(lost(&said), (vanished, 0), "{said}");
+    }
+    let said = reconcile(&cluster, &[]).await;
+    assert_eq!(lost(&said), (vanished, 0), "{said}");
+    let events = 5 + STANDING;
+    let settled = ledger_says(&cluster, "everything to be tried", |ledger| {
+        ledger["delivered"] == events && ledger["waiting"] == events
+    })
+    .await;
+    assert_eq!(settled["balance"], "balanced", "{settled}");
+    let arrived = arrived.arrived();
+    assert_eq!(arrived.len(), events);
+    assert!(
+        arrived.values().all(|bodies| bodies.len() == 1),
+        "what was not lost was not sent again"
+    );
+    assert_eq!(lost(&reconcile(&cluster, &[]).await), (0, 0));
+}
+
+/// How many deliveries are in a message.
+fn deliveries(message: &testkit::Message) -> usize {
+    let items = wire::batch::split(message.body.clone()).unwrap();
+    let decoded = items.into_iter().map(wire::dispatch::decode);
+    decoded.map(|dispatches| dispatches.unwrap().len()).sum()
+}
