@@ -86,7 +86,7 @@ pub const PATTERNS: usize = 100;
 /// The longest filter of an endpoint, in bytes.
 pub const FILTER_BYTES: usize = filter::SOURCE_BYTES;
 
-/// The most steps that one filter takes on one event: at 20 to 80 ns, about what a delivery of it
+/// The most steps that one filter takes on one event: at 10 to 100 ns, about what a delivery of it
 /// would cost.
 pub const FILTER_STEPS: u32 = filter::STEPS;
 

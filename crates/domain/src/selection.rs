@@ -3,6 +3,7 @@
 use std::cell::OnceCell;
 use std::fmt;
 use std::str::FromStr;
+use std::sync::Arc;
 
 pub use filter::{Filter, ParseFilterError};
 use filter::{Malformed, OutOfSteps, Payload, Steps};
@@ -37,8 +38,8 @@ pub struct Selection {
 pub enum Filtering {
     /// Whatever it is.
     Off,
-    /// This must hold for it.
-    By(Filter),
+    /// This must hold for it. Snapshots that follow one another share it.
+    By(Arc<Filter>),
     /// What is on record is no filter to this version of the program, but may be one to another:
     /// until that one is there, nothing is selected.
     Unreadable,
@@ -50,7 +51,7 @@ impl Filtering {
     pub fn from_record(source: Option<&str>) -> Self {
         match source.map(Filter::from_str) {
             None => Self::Off,
-            Some(Ok(filter)) => Self::By(filter),
+            Some(Ok(filter)) => Self::By(Arc::new(filter)),
             Some(Err(_)) => Self::Unreadable,
         }
     }

@@ -1,5 +1,7 @@
 //! A subscription tried on what was published, before it is saved.
 
+use std::sync::Arc;
+
 use axum::Json;
 use axum::extract::State;
 use domain::limits;
@@ -81,7 +83,7 @@ impl ToTry {
         Ok(Selection {
             event_types: selection::patterns(&self.event_types.unwrap_or_else(everything))?,
             channels: selection::channels(&self.channels)?,
-            filter: filter.map_or(Filtering::Off, Filtering::By),
+            filter: filter.map_or(Filtering::Off, |filter| Filtering::By(Arc::new(filter))),
         })
     }
 }

@@ -85,3 +85,39 @@ async fn a_large_payload_goes_by_reference() {
     assert_eq!(stored.unwrap(), data);
     rig.stop().await;
 }
+
+/// Asked of the bytes that were published, a filter decides for its own endpoint alone.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_filter_decides_for_its_own_endpoint() {
+    let rig = Rig::start().await;
+    let [plain] = rig.endpoints(1, "*").await.try_into().unwrap();
+    let [filtered] = rig.endpoints(1, "*").await.try_into().unwrap();
+    let [unreadable] = rig.endpoints(1, "*").await.try_into().unwrap();
+    for (endpoint, filter) in [(filtered, "@.n == 1.1"), (unreadable, "@.n ~ 1")] {
+        let id: EndpointId = endpoint;
+        let write = format!(
+            "update endpoints set filter = '{filter}' where id = '{}'",
+            id.uuid()
+        );
+        rig.stack.execute(&write).await;
+    }
+    let selected = rig.event("shipment.created", DATA);
+    let other = rig.event("shipment.created", "{\"n\":1.10,\"n\":2}");
+    rig.publish(&[selected.clone(), other.clone()]).await;
+
+    let deliveries = rig.deliveries(3).await;
+    let mut reached: Vec<_> = deliveries
+        .iter()
+        .map(|one| (one.content.event, one.due.delivery.endpoint))
+        .collect();
+    reached.sort_unstable();
+    let mut expected = [
+        (selected.id, plain),
+        (selected.id, filtered),
+        (other.id, plain),
+    ];
+    expected.sort_unstable();
+    assert_eq!(reached, expected);
+    rig.is_done().await;
+    rig.stop().await;
+}

@@ -31,6 +31,9 @@ enum Action {
         /// `*`; may be given several times.
         #[arg(long = "event", default_value = "*")]
         events: Vec<String>,
+        /// What an event's payload must be like, such as `@.status == 'created'`.
+        #[arg(long)]
+        filter: Option<String>,
         /// What it is for.
         #[arg(long, default_value = "")]
         description: String,
@@ -72,9 +75,15 @@ pub(crate) async fn run(endpoints: Endpoints) -> anyhow::Result<()> {
         Action::Create {
             url,
             events,
+            filter,
             description,
         } => {
-            let body = json!({"url": url, "event_types": events, "description": description});
+            let body = json!({
+                "url": url,
+                "event_types": events,
+                "filter": filter,
+                "description": description,
+            });
             (Method::POST, base.clone(), Some(body))
         }
         Action::Get { id } => (Method::GET, one(id, ""), None),
