@@ -22,9 +22,9 @@ use crate::lane::Lane;
 /// How many messages may be in flight. Two keep the broker busy; more would only make them smaller.
 const MESSAGES_IN_FLIGHT: usize = 2;
 
-/// How long reports of the bulk lane gather: nobody waits for them, and what each message costs
-/// the broker and the record is taken from those who are waited for.
-const LINGER: Duration = Duration::from_millis(50);
+/// How long reports of the bulk lane gather: nobody waits for them, and each message, the
+/// acknowledgements that follow it and its rows are flushed to disks that others wait for.
+const LINGER: Duration = Duration::from_millis(200);
 
 /// How reports gather.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
