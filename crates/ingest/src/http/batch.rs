@@ -10,6 +10,7 @@ use futures::future::join_all;
 use serde::Serialize;
 use service::problem::Problem;
 use store::api_keys::Reach;
+use tokio::task::coop;
 
 use super::events::text;
 use super::problem::Fault;
@@ -95,6 +96,8 @@ async fn one(
     item: &Bytes,
     (traceparent, tracestate): (Option<&str>, Option<&str>),
 ) -> Result<EventId, Fault> {
+    // A thousand events are not read in one go: other requests have their turn in between.
+    coop::consume_budget().await;
     check::sized(item, api.body_bytes)?;
     let draft = read(item)?.traced(traceparent, tracestate);
     let publisher = Publisher::Key(reach);
