@@ -117,8 +117,11 @@ impl Step {
     /// The step took this long, on work that was accepted so long ago. Rests, if it should, and
     /// then gives the place up.
     pub async fn end(self, took: Duration, age: Duration) {
-        if let Some(courtesy) = &self.courtesy {
-            tokio::time::sleep(courtesy.rest(took, age)).await;
+        let courtesy = self.courtesy.as_ref();
+        let rest = courtesy.map_or(Duration::ZERO, |bulk| bulk.rest(took, age));
+        // A timer, however short, is a millisecond.
+        if !rest.is_zero() {
+            tokio::time::sleep(rest).await;
         }
     }
 }

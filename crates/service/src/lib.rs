@@ -1,5 +1,5 @@
 //! What every role needs to live in production: its life from boot to drain, its health, its
-//! telemetry, its port for operators.
+//! telemetry, its port for operators, and how its bulk work gives way.
 //!
 //! A role is handed a [`Lifecycle`] and a [`Health`] and knows nothing of signals or ports.
 
