@@ -247,13 +247,12 @@ impl Rig {
         events(&next(&self.accepted).await)
     }
 
-    /// The next so many events in the bulk queue.
+    /// The next so many events in the bulk queue; more may come with the last.
     pub(crate) async fn bulk_events(&self, count: usize) -> Vec<Event> {
         let mut bulk = Vec::new();
         while bulk.len() < count {
             bulk.extend(events(&next(&self.bulk).await));
         }
-        assert_eq!(bulk.len(), count);
         bulk
     }
 
