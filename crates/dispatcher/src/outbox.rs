@@ -200,13 +200,7 @@ const SETTLING: Duration = Duration::from_secs(5);
 
 /// The shortest tier that outlasts an attempt with this deadline, and what is published after it.
 fn copy_tier(deadline: Duration) -> Tier {
-    let enough = deadline.saturating_add(SETTLING);
-    let mut tiers = Tier::all();
-    let longest = Tier::all().next_back();
-    tiers
-        .find(|tier| tier.delay() >= enough)
-        .or(longest)
-        .expect("there are fourteen tiers")
+    Tier::not_below(deadline.saturating_add(SETTLING))
 }
 
 #[cfg(test)]

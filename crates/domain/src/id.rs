@@ -45,6 +45,9 @@ pub enum Replay {}
 /// Marks identifiers of entries in the audit.
 #[derive(Debug)]
 pub enum Audit {}
+/// Marks identifiers of running dispatchers.
+#[derive(Debug)]
+pub enum Dispatcher {}
 
 impl Kind for Tenant {
     const PREFIX: &'static str = "ten";
@@ -82,6 +85,10 @@ impl Kind for Audit {
     const PREFIX: &'static str = "aud";
     const NAME: &'static str = "audit id";
 }
+impl Kind for Dispatcher {
+    const PREFIX: &'static str = "dsp";
+    const NAME: &'static str = "dispatcher id";
+}
 
 /// Names one tenant.
 pub type TenantId = Id<Tenant>;
@@ -101,6 +108,8 @@ pub type DeadLetterId = Id<DeadLetter>;
 pub type ReplayId = Id<Replay>;
 /// Names one entry in the audit.
 pub type AuditId = Id<Audit>;
+/// Names one dispatcher, from its start to its end.
+pub type DispatcherId = Id<Dispatcher>;
 
 /// A UUID that names a `K`; its text is the kind's prefix, an underscore and 32 hex digits.
 pub struct Id<K> {

@@ -22,6 +22,7 @@ pub mod matching;
 pub mod selection;
 
 pub mod attempt;
+pub mod breaker;
 pub mod delivery;
 pub mod dispatch;
 pub mod explain;

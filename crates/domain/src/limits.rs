@@ -74,6 +74,33 @@ pub const RETRY_SPAN: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 /// The most attempts that a retry policy may ask for.
 pub const ATTEMPTS: u16 = 100;
 
+/// The span over which an endpoint's failures are counted for its circuit breaker.
+///
+/// A minute: long enough for a slow endpoint's time-outs to meet in it, short enough that what was
+/// an hour ago says nothing.
+pub const BREAKER_WINDOW: Duration = Duration::from_secs(60);
+
+/// The fewest attempts in the window that can open a breaker.
+///
+/// More than a single delivery makes in that time by the default policy, and few enough that an
+/// endpoint which hangs, and costs a place for each, opens with its first time-outs.
+pub const BREAKER_TRIES: u32 = 5;
+
+/// The share of failures among them that opens it, in percent.
+pub const BREAKER_FAILURES_PERCENT: u32 = 50;
+
+/// How long a breaker is open the first time; each time after without a recovery, twice as long.
+///
+/// A delivery's own second wait is as long: what a breaker puts off is not much later than it
+/// would have been after failing twice.
+pub const BREAKER_OPEN: Duration = Duration::from_secs(30);
+
+/// The longest that a breaker is open before it probes again.
+pub const BREAKER_OPEN_MOST: Duration = Duration::from_secs(10 * 60);
+
+/// How many attempts probe an endpoint whose breaker is half-open; all must succeed to close it.
+pub const BREAKER_PROBES: u32 = 3;
+
 /// How long a retired secret still signs beside its successor (24 hours).
 pub const SECRET_OVERLAP: Duration = Duration::from_secs(24 * 60 * 60);
 

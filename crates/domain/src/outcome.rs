@@ -106,17 +106,19 @@ pub enum Outcome {
     Failed {
         /// How long the receiver asked to be left alone.
         retry_after: Option<Duration>,
-        /// Whether to send this endpoint less.
+        /// What it says about the endpoint.
         pressure: Pressure,
     },
 }
 
-/// What a failure says about the endpoint's load.
+/// What a failure says about the endpoint.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Pressure {
-    /// Nothing.
+    /// Nothing: it has answered, and this request was not to its liking; or we sent nothing.
     None,
-    /// It is overloaded: halve what is sent at once.
+    /// Nobody can be reached there: its circuit breaker counts it.
+    Unreachable,
+    /// It is overloaded: halve what is sent at once, and its circuit breaker counts it.
     Overloaded,
 }
 
@@ -127,10 +129,11 @@ pub enum Pressure {
 /// | 2xx | delivered |
 /// | 410 | gone |
 /// | 429, 502, 503, 504, other 5xx, time-outs | failed, and overloaded |
-/// | anything else: 3xx (never followed), 4xx, no answer | failed |
+/// | no name, no connection, no TLS, no HTTP | failed, and unreachable |
+/// | anything else: 3xx (never followed), 4xx, an address that we don't send to | failed |
 #[must_use]
 pub fn classify(observed: Observed) -> Outcome {
-    use Failure::{ConnectTimeout, ResponseTimeout};
+    use Failure::{AddressForbidden, ConnectTimeout, ResponseTimeout, UrlForbidden};
     match observed {
         Observed::Answered {
             status: 200..=299, ..
@@ -151,9 +154,13 @@ pub fn classify(observed: Observed) -> Outcome {
             retry_after: None,
             pressure: Pressure::Overloaded,
         },
-        Observed::Failed(_) => Outcome::Failed {
+        Observed::Failed(AddressForbidden | UrlForbidden) => Outcome::Failed {
             retry_after: None,
             pressure: Pressure::None,
+        },
+        Observed::Failed(_) => Outcome::Failed {
+            retry_after: None,
+            pressure: Pressure::Unreachable,
         },
     }
 }
@@ -197,6 +204,26 @@ mod tests {
             pressure: Pressure::Overloaded,
         };
         assert_eq!(answered(status), failed);
+    }
+
+    #[rstest]
+    #[case(Failure::ConnectionRefused, Pressure::Unreachable)]
+    #[case(Failure::ConnectionClosed, Pressure::Unreachable)]
+    #[case(Failure::DnsNotFound, Pressure::Unreachable)]
+    #[case(Failure::TlsCertificate, Pressure::Unreachable)]
+    #[case(Failure::ConnectTimeout, Pressure::Overloaded)]
+    #[case(Failure::ResponseTimeout, Pressure::Overloaded)]
+    #[case(Failure::AddressForbidden, Pressure::None)]
+    #[case(Failure::UrlForbidden, Pressure::None)]
+    fn no_answer_says_something_about_the_endpoint(
+        #[case] failure: Failure,
+        #[case] pressure: Pressure,
+    ) {
+        let failed = Outcome::Failed {
+            retry_after: None,
+            pressure,
+        };
+        assert_eq!(classify(Observed::Failed(failure)), failed);
     }
 
     #[test]

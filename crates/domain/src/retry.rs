@@ -73,6 +73,12 @@ impl Jitter {
             Self(fraction.clamp(0.0, 1.0))
         }
     }
+
+    /// The drawn share of `whole`.
+    #[must_use]
+    pub fn of(self, whole: Duration) -> Duration {
+        whole.mul_f64(self.0)
+    }
 }
 
 /// The most that jitter adds to a wait, as a share of it.

@@ -51,6 +51,13 @@ impl Tier {
     pub fn not_above(wait: Duration) -> Option<Self> {
         Self::all().rev().find(|tier| tier.delay() <= wait)
     }
+
+    /// The shortest tier that is not below `wait`; the longest, where none is long enough.
+    #[must_use]
+    pub fn not_below(wait: Duration) -> Self {
+        let enough = Self::all().find(|tier| tier.delay() >= wait);
+        enough.unwrap_or(Self(COUNT - 1))
+    }
 }
 
 /// A wait that a delivery has been told to keep, and what of it is left.
@@ -141,6 +148,15 @@ mod tests {
             assert!(pair[0].delay() < pair[1].delay());
             assert_ne!(pair[0].name(), pair[1].name());
         }
+    }
+
+    #[test]
+    fn the_tier_that_is_long_enough() {
+        let name = |wait_ms| Tier::not_below(Duration::from_millis(wait_ms)).name();
+        assert_eq!(name(0), "1s");
+        assert_eq!(name(1_000), "1s");
+        assert_eq!(name(1_001), "2s");
+        assert_eq!(name(u64::MAX), "10h");
     }
 
     #[test]
