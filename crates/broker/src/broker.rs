@@ -1,5 +1,6 @@
 //! The handle from which everything else is made.
 
+use std::num::NonZeroU32;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -7,11 +8,12 @@ use lapin::Connection;
 use lapin::options::QueueDeclareOptions;
 use lapin::types::FieldTable;
 use thiserror::Error;
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, watch};
 use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
 
 use crate::backoff::Backoff;
+use crate::census;
 use crate::config::Config;
 use crate::connection::{ConnectError, Endpoint, UrlError};
 use crate::consumer::{Consumer, ConsumerOptions};
@@ -169,6 +171,22 @@ impl Broker {
     #[must_use]
     pub fn consumer(&self, options: ConsumerOptions, stop: CancellationToken) -> Consumer {
         Consumer::start(self.clone(), options, stop)
+    }
+
+    /// How many consumers a queue has, counted every two seconds over a connection of its own until
+    /// `stop` is cancelled. It is one at first, and while the broker can't be asked the last count
+    /// holds.
+    ///
+    /// Must be called within a Tokio runtime.
+    #[must_use]
+    pub fn consumers_of(
+        &self,
+        queue: String,
+        stop: CancellationToken,
+    ) -> watch::Receiver<NonZeroU32> {
+        let (counted, count) = watch::channel(NonZeroU32::MIN);
+        tokio::spawn(census::count(self.clone(), queue, counted, stop));
+        count
     }
 
     /// How many messages wait in a queue, asked over a connection made for it. For tests, checks

@@ -15,6 +15,7 @@ pub mod message;
 
 mod backoff;
 mod broker;
+mod census;
 mod config;
 mod connection;
 mod declare;

@@ -353,3 +353,29 @@ async fn the_depths_of_several_queues_are_asked_at_once() {
     let error = broker.depths(&["nothing".to_owned()]).await.unwrap_err();
     assert!(matches!(error, DepthError::Missing { .. }), "{error}");
 }
+
+/// Consumers are counted as they come and go, and while nobody can be asked the last count holds.
+#[tokio::test]
+async fn the_consumers_of_a_queue_are_counted() {
+    let stack = Stack::new().await;
+    let broker = declared(&stack).await;
+    let stop = CancellationToken::new();
+    let mut count = broker.consumers_of(queue::dispatch_fresh(shard()), stop.clone());
+    assert_eq!(count.borrow().get(), 1, "before it is known");
+    let (first, _stop_first) = consume(&broker, queue::dispatch_fresh(shard()), 10);
+    let (second, _stop_second) = consume(&broker, queue::dispatch_fresh(shard()), 10);
+    let mut becomes = async |consumers: u32| {
+        let counted = count.wait_for(|count| count.get() == consumers);
+        let counted = timeout(PATIENCE, counted).await;
+        assert!(counted.expect("in time").is_ok());
+    };
+    becomes(2).await;
+    drop(second);
+    becomes(1).await;
+    let (_third, _stop_third) = consume(&broker, queue::dispatch_fresh(shard()), 10);
+    becomes(2).await;
+    stack.broker_admin().close_connections().await;
+    drop(first);
+    becomes(1).await;
+    stop.cancel();
+}
