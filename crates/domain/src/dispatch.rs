@@ -50,7 +50,8 @@ pub struct Dispatch {
     pub wait: Wait,
     /// Whether another dispatcher may be making it.
     pub custody: Custody,
-    /// How often the slow lane has sent it back for want of room.
+    /// How often its endpoint's gate has sent it away to wait: for want of room, by its circuit
+    /// breaker, or by its rate limit.
     pub overflows: u32,
 }
 

@@ -178,7 +178,13 @@ fn subject(message: &Delivered) -> Subject {
         (Some(MessageType::Dispatch), Some(item)) => of_dispatch(item),
         (Some(MessageType::Report), Some(item)) => of_report(item),
         (
-            Some(MessageType::InboxEvent | MessageType::InboxBatch | MessageType::Watermark) | None,
+            Some(
+                MessageType::InboxEvent
+                | MessageType::InboxBatch
+                | MessageType::Watermark
+                | MessageType::Breakers,
+            )
+            | None,
             _,
         )
         | (_, None) => None,

@@ -16,6 +16,7 @@ use crate::metrics::{Metrics, whole};
 
 use intake::Intake;
 
+mod breakers;
 mod intake;
 mod reports;
 mod watermarks;
@@ -44,12 +45,14 @@ impl Results {
         let Intake {
             reports,
             watermarks,
+            breakers,
             mut parked,
             ackers,
         } = intake;
         parked.extend(self.record_reports(reports).await?);
         // Only then: they stand for everything that was reported before them.
         self.record_watermarks(&watermarks).await?;
+        self.record_breakers(&breakers).await?;
         self.metrics.parked.add(whole(parked.len()), &[]);
         let confirmed = parked
             .into_iter()

@@ -1,5 +1,5 @@
 //! What the record needs from time to time: partitions made ahead and dropped when their time is
-//! over, and idempotency keys and operational events forgotten after theirs.
+//! over, and idempotency keys, operational events and how breakers stood forgotten after theirs.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,6 +14,9 @@ use crate::interrupted::Interrupted;
 
 /// How often it is looked after. Partitions are made days ahead, so a few rounds may fail.
 const ROUND: Duration = Duration::from_secs(60 * 60);
+
+/// How long it is kept how a breaker stood: beyond any time that one is open.
+const BREAKERS_KEPT: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// Looks after the record.
 #[derive(Debug)]
@@ -65,6 +68,7 @@ impl Upkeep {
             );
         }
         self.store.forget_operational(now).await?;
+        self.store.forget_breakers(now - BREAKERS_KEPT).await?;
         Ok(())
     }
 }

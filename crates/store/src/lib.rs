@@ -28,6 +28,7 @@ pub mod tenants;
 pub mod directory;
 
 pub mod attempts;
+mod breakers;
 pub mod dead_letters;
 pub mod deliveries;
 pub mod events;

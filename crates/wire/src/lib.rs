@@ -11,6 +11,7 @@
 pub mod batch;
 
 pub mod accepted;
+pub mod breaker;
 pub mod dispatch;
 pub mod inbox;
 pub mod report;
@@ -49,6 +50,8 @@ pub enum MessageType {
     Report,
     /// How far lanes have been taken, to the recorder.
     Watermark,
+    /// How circuit breakers stand, to the recorder.
+    Breakers,
 }
 
 impl MessageType {
@@ -62,6 +65,7 @@ impl MessageType {
             Self::Dispatch => "posthaste.v1.Batch+Dispatch",
             Self::Report => "posthaste.v1.Batch+Report",
             Self::Watermark => "posthaste.v1.Batch+Watermark",
+            Self::Breakers => "posthaste.v1.Batch+Breaker",
         }
     }
 
@@ -75,6 +79,7 @@ impl MessageType {
             Self::Dispatch,
             Self::Report,
             Self::Watermark,
+            Self::Breakers,
         ]
         .into_iter()
         .find(|kind| kind.as_str() == name)

@@ -3,6 +3,7 @@
 use broker::topology::Route;
 use broker::{Acker, Delivered, Outgoing, Received};
 use bytes::Bytes;
+use domain::breaker::BreakerNotice;
 use domain::loss::Watermark;
 use domain::report::Report;
 use wire::{DecodeError, MessageType};
@@ -12,6 +13,7 @@ use wire::{DecodeError, MessageType};
 pub(super) struct Intake {
     pub(super) reports: Vec<Report>,
     pub(super) watermarks: Vec<Watermark>,
+    pub(super) breakers: Vec<BreakerNotice>,
     /// What nobody can read, each item alone on its way to the dead letters.
     pub(super) parked: Vec<Outgoing>,
     pub(super) ackers: Vec<Acker>,
@@ -46,6 +48,9 @@ impl Intake {
             }
             Some(MessageType::Watermark) => wire::watermark::decode(item.clone())
                 .map(|watermark| self.watermarks.push(watermark)),
+            Some(MessageType::Breakers) => {
+                wire::breaker::decode(item.clone()).map(|notice| self.breakers.push(notice))
+            }
             Some(
                 MessageType::InboxEvent
                 | MessageType::InboxBatch

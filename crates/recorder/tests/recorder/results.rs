@@ -5,11 +5,14 @@ use std::time::Duration;
 use broker::topology::{Lane, Route, queue};
 use bytes::Bytes;
 use domain::attempt::AttemptNumber;
+use domain::breaker::{BreakerNotice, BreakerStanding, BreakerState};
+use domain::id::DispatcherId;
 use domain::loss::Watermark;
 use domain::report::{Report, Standing};
 use domain::shard::Shards;
 use store::lanes::Lanes;
 use testkit::eventually;
+use uuid::Uuid;
 use wire::MessageType;
 
 use crate::rig::{PATIENCE, Rig};
@@ -65,6 +68,38 @@ async fn a_poison_item_leaves_its_neighbours_alone() {
     }
     let [letter] = rig.letters(1).await.try_into().unwrap();
     assert_eq!(letter.reason, "undecodable");
+    assert_eq!(letter.body, wire::batch::join(vec![poison]));
+    rig.stop().await;
+}
+
+/// How breakers stand comes by the same queue, and neither kind waits for the other.
+#[tokio::test(flavor = "multi_thread")]
+async fn how_breakers_stand_is_recorded_beside_reports() {
+    let rig = Rig::start().await;
+    let report = rig.report();
+    let since = report.at;
+    let notice = BreakerNotice {
+        endpoint: report.delivery.endpoint,
+        dispatcher: DispatcherId::from_uuid(Uuid::now_v7()),
+        standing: BreakerStanding {
+            state: BreakerState::Open {
+                retry_at: since + time::Duration::seconds(30),
+            },
+            since,
+        },
+    };
+    let poison = Bytes::from_static(b"\xff\xff no notice");
+    let items = vec![wire::breaker::encode(&notice), poison.clone()];
+    rig.publish(Route::results(), MessageType::Breakers, items)
+        .await;
+    publish(&rig, std::slice::from_ref(&report)).await;
+    recorded(&rig, &report).await;
+    let standing = eventually(PATIENCE, "the breaker is recorded", async || {
+        let breakers = rig.store.breakers(&[notice.endpoint], since).await;
+        breakers.unwrap().remove(&notice.endpoint)
+    });
+    assert_eq!(standing.await, notice.standing);
+    let [letter] = rig.letters(1).await.try_into().unwrap();
     assert_eq!(letter.body, wire::batch::join(vec![poison]));
     rig.stop().await;
 }

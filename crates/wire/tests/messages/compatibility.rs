@@ -49,6 +49,11 @@ fn fixtures() -> Vec<Fixture> {
         let check = move |item| assert_eq!(wire::watermark::decode(item).unwrap(), watermark);
         fixtures.push((name, bytes, Box::new(check)));
     }
+    for (name, notice) in samples::breakers() {
+        let bytes = wire::breaker::encode(&notice);
+        let check = move |item| assert_eq!(wire::breaker::decode(item).unwrap(), notice);
+        fixtures.push((name, bytes, Box::new(check)));
+    }
     for (name, event) in [
         ("inbox_event", samples::inbox()),
         ("inbox_event_bare", samples::inbox_bare()),

@@ -122,18 +122,32 @@ fn report(#[case] field: Vec<u8>, #[case] name: &'static str) {
     assert_eq!(wire::report::decode(item), Err(refused(name)));
 }
 
+#[rstest]
+#[case(bytes_field(1, &[7; 15]), "endpoint_id")]
+#[case(bytes_field(2, &[7; 15]), "dispatcher_id")]
+#[case(fixed_field(3, i64::MAX), "since_us")]
+#[case(bytes_field(6, &fixed_field(1, i64::MAX)), "retry_at_us")]
+fn breaker(#[case] field: Vec<u8>, #[case] name: &'static str) {
+    let [(_, closed), ..] = samples::breakers();
+    let valid = wire::breaker::encode(&closed);
+    let item = Bytes::from([&valid[..], &field].concat());
+    assert_eq!(wire::breaker::decode(item), Err(refused(name)));
+}
+
 #[test]
 fn nothing_at_all() {
     let empty = Bytes::new();
     assert!(wire::accepted::decode(empty.clone()).is_err());
     assert!(wire::dispatch::decode(empty.clone()).is_err());
-    assert!(wire::report::decode(empty).is_err());
+    assert!(wire::report::decode(empty.clone()).is_err());
+    assert!(wire::breaker::decode(empty).is_err());
 }
 
 fn decode_all(bytes: &Bytes) {
     let _ = wire::accepted::decode(bytes.clone());
     let _ = wire::dispatch::decode(bytes.clone());
     let _ = wire::report::decode(bytes.clone());
+    let _ = wire::breaker::decode(bytes.clone());
     let _ = wire::inbox::decode(bytes.clone());
     let _ = wire::inbox::split_batch(bytes.clone());
     let _ = wire::batch::split(bytes.clone());

@@ -49,6 +49,11 @@ proptest! {
     }
 
     #[test]
+    fn breaker(notice in strategies::breaker()) {
+        prop_assert_eq!(wire::breaker::decode(wire::breaker::encode(&notice)), Ok(notice));
+    }
+
+    #[test]
     fn inbox(event in strategies::inbox_event()) {
         prop_assert_eq!(wire::inbox::decode(wire::inbox::encode(&event)), Ok(event));
     }

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use domain::attempt::{AttemptNumber, Trigger};
+use domain::breaker::{BreakerNotice, BreakerStanding, BreakerState};
 use domain::delivery::{DeadReason, Delivery, Due};
 use domain::dispatch::{Content, Custody, Dispatch, Payload};
 use domain::event::{Event, Identity};
@@ -225,6 +226,22 @@ pub(crate) fn reports() -> [(&'static str, Report); 6] {
             "report_cancelled",
             report(Standing::Cancelled { attempt: made }, None),
         ),
+    ]
+}
+
+/// A notice of each state, by the name of its fixture.
+pub(crate) fn breakers() -> [(&'static str, BreakerNotice); 3] {
+    let since = at(1_764_000_001_012_345);
+    let notice = |state| BreakerNotice {
+        endpoint: id(5),
+        dispatcher: id(7),
+        standing: BreakerStanding { state, since },
+    };
+    let retry_at = at(1_764_000_031_512_345);
+    [
+        ("breaker_closed", notice(BreakerState::Closed)),
+        ("breaker_half_open", notice(BreakerState::HalfOpen)),
+        ("breaker_open", notice(BreakerState::Open { retry_at })),
     ]
 }
 

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use domain::attempt::{AttemptNumber, Trigger};
+use domain::breaker::{BreakerNotice, BreakerStanding, BreakerState};
 use domain::delivery::{DeadReason, Delivery, Due};
 use domain::dispatch::{Content, Custody, Dispatch, Payload};
 use domain::event::{Event, Identity};
@@ -207,6 +208,21 @@ prop_compose! {
         lag_ms: u64,
     ) -> Watermark {
         Watermark { queue, passed_at, lag: Duration::from_millis(lag_ms) }
+    }
+}
+
+prop_compose! {
+    pub(crate) fn breaker()(
+        endpoint in id(),
+        dispatcher in id(),
+        state in prop_oneof![
+            Just(BreakerState::Closed),
+            Just(BreakerState::HalfOpen),
+            instant().prop_map(|retry_at| BreakerState::Open { retry_at }),
+        ],
+        since in instant(),
+    ) -> BreakerNotice {
+        BreakerNotice { endpoint, dispatcher, standing: BreakerStanding { state, since } }
     }
 }
 

@@ -218,7 +218,7 @@ fn route(letter: &NewDeadLetter) -> Option<Route> {
         MessageType::InboxEvent | MessageType::InboxBatch => Some(Lane::Inbox),
         MessageType::Accepted => Some(Lane::Events),
         MessageType::Dispatch => Some(Lane::Dispatch),
-        MessageType::Report | MessageType::Watermark => Some(Lane::Results),
+        MessageType::Report | MessageType::Watermark | MessageType::Breakers => Some(Lane::Results),
     };
     let lane = Lane::of_queue(&letter.origin)
         .or_else(quarantined)
