@@ -19,7 +19,7 @@ use utoipa_axum::routes;
 
 use crate::resources::{
     api_keys, audit, dead_letters, deliveries, egress_ips, endpoints, event_types, events, explain,
-    ledger, replays, simulation, tenants,
+    ledger, replays, settings, simulation, tenants,
 };
 
 /// What every request is served with.
@@ -108,6 +108,7 @@ fn routes() -> OpenApiRouter<Api> {
         .routes(routes!(audit::list))
         .routes(routes!(api_keys::list, api_keys::create))
         .routes(routes!(api_keys::revoke))
+        .routes(routes!(settings::get, settings::put))
         .routes(routes!(egress_ips::list))
         .routes(routes!(ledger::whole))
         .routes(routes!(ledger::of_tenant))

@@ -28,6 +28,7 @@ fn endpoint(headers: &[(&str, &str)]) -> Endpoint {
         headers: headers.iter().map(own).collect(),
         timeout: Duration::from_secs(15),
         retry: RetryPolicy::default(),
+        rate_limit: None,
     }
 }
 

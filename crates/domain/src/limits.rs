@@ -101,6 +101,9 @@ pub const BREAKER_OPEN_MOST: Duration = Duration::from_secs(10 * 60);
 /// How many attempts probe an endpoint whose breaker is half-open; all must succeed to close it.
 pub const BREAKER_PROBES: u32 = 3;
 
+/// The highest rate limit of an endpoint: requests a second, and at once.
+pub const RATE: u16 = 10_000;
+
 /// How long a retired secret still signs beside its successor (24 hours).
 pub const SECRET_OVERLAP: Duration = Duration::from_secs(24 * 60 * 60);
 

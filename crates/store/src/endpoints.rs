@@ -6,7 +6,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use domain::endpoint::{BodyFormat, EndpointState};
+use domain::endpoint::{BodyFormat, EndpointState, RateLimit};
 use domain::event::Channel;
 use domain::event_type::EventTypePattern;
 use domain::id::{EndpointId, TenantId};
@@ -45,6 +45,8 @@ pub struct Settings {
     /// What a payload must be like, as [`domain::selection::Filter`] reads it; none for every
     /// payload. It is kept as text: a newer version's must not be lost by an older one.
     pub filter: Option<String>,
+    /// How fast requests may be sent, where it is limited.
+    pub rate_limit: Option<RateLimit>,
 }
 
 // The URL and the headers may carry secrets.
@@ -90,7 +92,7 @@ pub enum Precondition {
 }
 
 impl Precondition {
-    fn column(self) -> Option<i64> {
+    pub(crate) fn column(self) -> Option<i64> {
         match self {
             Self::Any => None,
             Self::Version(version) => Some(version),

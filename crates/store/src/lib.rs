@@ -23,6 +23,7 @@ pub mod api_keys;
 pub mod audit;
 pub mod endpoints;
 pub mod event_types;
+pub mod settings;
 pub mod tenants;
 
 pub mod directory;

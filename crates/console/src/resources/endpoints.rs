@@ -9,9 +9,9 @@ use serde::Serialize;
 use serde_json::json;
 use service::problem::Problem;
 use signature::Secret;
+use store::StoreError;
 use store::audit::Action;
 use store::endpoints::{EndpointRecord, Precondition, Switch};
-use store::health::HealthRecord;
 use utoipa::ToSchema;
 
 use crate::access::{InTenant, Manage, Named, Read};
@@ -27,7 +27,7 @@ mod settings;
 mod view;
 
 use settings::{Changes, ToCreate};
-use view::Endpoint;
+use view::{Beside, Endpoint};
 
 /// A secret, shown this once.
 #[derive(Serialize, ToSchema)]
@@ -45,16 +45,14 @@ pub(crate) struct Registered {
     secret: String,
 }
 
-/// An endpoint as it is answered, with its health.
-async fn tagged(api: &Api, endpoint: EndpointRecord) -> Result<impl IntoResponse + use<>, Problem> {
+async fn tagged(
+    api: &Api,
+    endpoint: Result<EndpointRecord, StoreError>,
+) -> Result<impl IntoResponse + use<>, Problem> {
+    let endpoint = endpoint.map_err(|error| problem::of_store(&error))?;
+    let beside = Beside::of(&api.store, endpoint.tenant, &[endpoint.id]).await?;
     let tag = etag::of(endpoint.version);
-    let health = api
-        .store
-        .endpoints_health(endpoint.tenant, [endpoint.id])
-        .await;
-    let mut health = health.map_err(|error| problem::of_store(&error))?;
-    let health = health.remove(&endpoint.id).unwrap_or_default();
-    Ok(([(header::ETAG, tag)], Json(Endpoint::new(endpoint, health))))
+    Ok(([(header::ETAG, tag)], Json(beside.show(endpoint))))
 }
 
 /// List a tenant's endpoints, the newest first
@@ -69,13 +67,9 @@ pub(crate) async fn list(
     let of_store = |error| problem::of_store(&error);
     let page = api.store.endpoints(at.tenant, paging.request).await;
     let page = page.map_err(of_store)?;
-    let endpoints = page.rows.iter().map(|one| one.id);
-    let health = api.store.endpoints_health(at.tenant, endpoints).await;
-    let mut health = health.map_err(of_store)?;
-    Ok(paging.listed(page, |one| {
-        let health = health.remove(&one.id).unwrap_or_default();
-        Endpoint::new(one, health)
-    }))
+    let ids: Vec<_> = page.rows.iter().map(|endpoint| endpoint.id).collect();
+    let beside = Beside::of(&api.store, at.tenant, &ids).await?;
+    Ok(paging.listed(page, |endpoint| beside.show(endpoint)))
 }
 
 /// Register an endpoint
@@ -91,6 +85,8 @@ pub(crate) async fn create(
 ) -> Result<impl IntoResponse, Problem> {
     let (settings, secret) = new.judged(&api.addresses)?;
     let secret = secret.map_or_else(drawn, Ok)?;
+    // Before it is made: its secret is in this answer alone.
+    let beside = Beside::of(&api.store, at.tenant, &[]).await?;
     let made = api
         .store
         .create_endpoint(at.tenant, &settings, &secret)
@@ -99,7 +95,7 @@ pub(crate) async fn create(
     let tag = etag::of(made.version);
     let location = format!("/v1/tenants/{}/endpoints/{}", at.tenant, made.id);
     let body = Registered {
-        endpoint: Endpoint::new(made, HealthRecord::default()),
+        endpoint: beside.show(made),
         secret: secret.expose(),
     };
     Ok(([(header::ETAG, tag)], Created { location, body }))
@@ -115,7 +111,7 @@ pub(crate) async fn get(
     Named(endpoint): Named<id::Endpoint>,
 ) -> Result<impl IntoResponse, Problem> {
     let found = api.store.endpoint(at.tenant, endpoint).await;
-    tagged(&api, found.map_err(|error| problem::of_store(&error))?).await
+    tagged(&api, found).await
 }
 
 /// Change an endpoint: the members given, and no others
@@ -146,7 +142,7 @@ pub(crate) async fn update(
     let changed = store
         .update_endpoint(at.tenant, endpoint, precondition, &settings)
         .await;
-    tagged(&api, changed.map_err(of_store)?).await
+    tagged(&api, changed).await
 }
 
 /// Delete an endpoint; what was under way to it is cancelled
@@ -224,7 +220,7 @@ async fn switch(
         .map_err(|error| problem::of_store(&error))?;
     let deed = audit::deed(at.key, Some(at.tenant), action, endpoint, &json!({}));
     audit::note(api, deed).await;
-    tagged(api, switched).await
+    tagged(api, Ok(switched)).await
 }
 
 /// 32 random bytes, as Standard Webhooks asks.

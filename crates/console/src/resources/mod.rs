@@ -11,11 +11,14 @@ pub(crate) mod events;
 pub(crate) mod explain;
 pub(crate) mod ledger;
 pub(crate) mod replays;
+pub(crate) mod settings;
 pub(crate) mod simulation;
 pub(crate) mod tenants;
 
 mod again;
+mod given;
 mod own_headers;
+mod retry;
 mod selection;
 mod text;
 

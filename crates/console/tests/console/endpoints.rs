@@ -72,7 +72,7 @@ async fn a_change_is_of_the_members_given_and_no_others() {
     assert_eq!(made.status, 201, "{made:?}");
     let path = made.headers["location"].to_str().unwrap().to_owned();
     let mut before = world.get(&world.platform, &path).await;
-    let changes: [(&str, Value, Value); 10] = [
+    let changes: [(&str, Value, Value); 12] = [
         (
             "url",
             json!("https://example.org/b"),
@@ -87,9 +87,15 @@ async fn a_change_is_of_the_members_given_and_no_others() {
         ("format", json!("standard"), json!("standard")),
         ("timeout_s", json!(30), json!(30)),
         (
+            "rate_limit",
+            json!({"per_second": 10}),
+            json!({"per_second": 10, "burst": 10}),
+        ),
+        ("rate_limit", json!(null), json!(null)),
+        (
             "retry_waits_s",
             json!([60]),
-            json!({"waits_s": [60], "attempts": 2, "span_s": 60}),
+            json!({"waits_s": [60], "attempts": 2, "span_s": 60, "source": "endpoint"}),
         ),
     ];
     for (member, given, expected) in changes {
@@ -217,6 +223,12 @@ async fn other_values_are_refused_where_they_stand() {
             json!({"base_s": 5, "factor": 0.5, "cap_s": 60, "attempts": 9}),
             "#/retry_exponential",
         ),
+        ("rate_limit", json!({"per_second": 0}), "#/rate_limit"),
+        (
+            "rate_limit",
+            json!({"per_second": 1, "burst": 10_001}),
+            "#/rate_limit",
+        ),
         ("secret", json!("whsec_c2hvcnQ="), "#/secret"),
         ("secret", json!("no secret"), "#/secret"),
     ];
@@ -249,7 +261,8 @@ async fn a_growing_retry_policy_is_shown_as_its_waits() {
         "retry_exponential": {"base_s": 5, "factor": 3, "cap_s": 100, "attempts": 5},
     });
     let made = world.post(&world.acme.key, &list, body).await;
-    let shown = json!({"waits_s": [5, 15, 45, 100], "attempts": 5, "span_s": 165});
+    let shown =
+        json!({"waits_s": [5, 15, 45, 100], "attempts": 5, "span_s": 165, "source": "endpoint"});
     assert_eq!(made.json()["retry"], shown);
 
     let path = made.headers["location"].to_str().unwrap().to_owned();
@@ -257,7 +270,7 @@ async fn a_growing_retry_policy_is_shown_as_its_waits() {
         "retry_exponential": {"base_s": 1, "factor": 1, "cap_s": 1, "attempts": 2},
     });
     let changed = world.patch(&path, &tag(&made), change).await;
-    let shown = json!({"waits_s": [1], "attempts": 2, "span_s": 1});
+    let shown = json!({"waits_s": [1], "attempts": 2, "span_s": 1, "source": "endpoint"});
     assert_eq!(changed.json()["retry"], shown);
     world.stop().await;
 }

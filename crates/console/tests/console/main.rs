@@ -22,6 +22,7 @@ mod replay;
 mod replays;
 mod schemas;
 mod secrets;
+mod settings;
 
 mod document;
 mod past;

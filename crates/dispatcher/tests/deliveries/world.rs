@@ -170,6 +170,7 @@ impl World {
             timeout: Duration::from_secs(15),
             retry: Some(RetryPolicy::from_waits(waits).unwrap()),
             filter: None,
+            rate_limit: None,
         };
         change(&mut settings);
         let made = self

@@ -64,7 +64,7 @@ async fn an_endpoint_is_changed_only_by_who_has_seen_it() {
     );
     assert_eq!(
         shown["retry"],
-        json!({"waits_s": [5, 30], "attempts": 3, "span_s": 35})
+        json!({"waits_s": [5, 30], "attempts": 3, "span_s": 35, "source": "endpoint"})
     );
     assert_eq!(patch(Some(&tag)).await.status, 412);
     assert_eq!(

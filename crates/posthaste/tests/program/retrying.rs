@@ -32,7 +32,7 @@ async fn a_growing_policy_is_followed_to_its_end() {
     let made = cluster.make("/v1/tenants/acme/endpoints", &endpoint).await;
     assert_eq!(
         made["retry"],
-        json!({"waits_s": [1, 2], "attempts": 3, "span_s": 3})
+        json!({"waits_s": [1, 2], "attempts": 3, "span_s": 3, "source": "endpoint"})
     );
 
     let event = r#"{"tenant":"acme","event":"shipment.created","data":{}}"#;

@@ -33,6 +33,7 @@ async fn endpoint(rig: &Rig) -> EndpointRecord {
         timeout: Duration::from_secs(15),
         retry: None,
         filter: None,
+        rate_limit: None,
     };
     let secret = Secret::from_bytes(vec![7; 32]).unwrap();
     let made = rig.store.create_endpoint(tenant, &settings, &secret).await;

@@ -14,16 +14,18 @@ use time::OffsetDateTime;
 use tokio_postgres::Row;
 
 use super::live::load::Load;
-use crate::endpoints::row::{endpoint, secret_owner};
+use crate::endpoints::row::{endpoint, retry, secret_owner};
 use crate::error::StoreError;
 use crate::keyring::Keyring;
-use crate::sql::{get, id, parsed, rows};
+use crate::sql::{get, id, parsed, row, rows};
 
 /// Every endpoint that there is. One that is not here after a [refresh](super::Live::refresh) was
 /// deleted.
 #[derive(Debug, Clone, Default)]
 pub struct EndpointDirectory {
     targets: HashMap<EndpointId, Arc<Target>>,
+    /// The platform's retry policy, which every target without its own has been given.
+    retry: RetryPolicy,
 }
 
 /// An endpoint with its secrets.
@@ -77,8 +79,9 @@ impl Load for EndpointDirectory {
     ) -> Result<Self, StoreError> {
         const CHANGED: &str = "-- directory_endpoints
             select id, tenant_id, url, description, event_types, channels, format, headers_key,
-                   headers_sealed, timeout_ms, retry_waits_s, state, state_reason, state_since,
-                   version, filter, created_at, updated_at, deleted_at is not null as gone
+                   headers_sealed, timeout_ms, retry_waits_s, rate_per_second, rate_burst, state,
+                   state_reason, state_since, version, filter, created_at, updated_at,
+                   deleted_at is not null as gone
             from endpoints
             where epoch > $1 and (deleted_at is null or $1 > 0)";
         const SECRETS: &str = "-- directory_secrets
@@ -87,12 +90,22 @@ impl Load for EndpointDirectory {
             where e.epoch > $1 and e.deleted_at is null
               and (s.expires_at is null or s.expires_at > now())
             order by s.created_at desc, s.id desc";
+        const SETTINGS: &str = "-- directory_settings
+            select retry_waits_s from platform_settings where epoch > $1";
+        let (mut next, known) = match row(transaction, SETTINGS, &[&known]).await? {
+            None => (self.clone(), known),
+            // What the platform sets is in many targets, and changes seldom: all are read anew.
+            Some(row) => {
+                let retry = retry(&row)?.unwrap_or_default();
+                let targets = HashMap::new();
+                (Self { targets, retry }, 0)
+            }
+        };
         let mut secrets: HashMap<EndpointId, Vec<Row>> = HashMap::new();
         for row in rows(transaction, SECRETS, &[&known]).await? {
             let of: &mut Vec<Row> = secrets.entry(id(&row, "endpoint_id")?).or_default();
             of.push(row);
         }
-        let mut next = self.clone();
         for row in &rows(transaction, CHANGED, &[&known]).await? {
             let id = id(row, "id")?;
             if get(row, "gone")? {
@@ -100,7 +113,7 @@ impl Load for EndpointDirectory {
                 continue;
             }
             let secrets = secrets.remove(&id).unwrap_or_default();
-            match target(row, &secrets, keyring) {
+            match target(row, &secrets, keyring, &next.retry) {
                 Ok(target) => {
                     next.targets.insert(id, Arc::new(target));
                 }
@@ -118,7 +131,12 @@ impl Load for EndpointDirectory {
     }
 }
 
-fn target(row: &Row, secrets: &[Row], keyring: &Keyring) -> Result<Target, StoreError> {
+fn target(
+    row: &Row,
+    secrets: &[Row],
+    keyring: &Keyring,
+    default: &RetryPolicy,
+) -> Result<Target, StoreError> {
     let record = endpoint(row, keyring)?;
     let secrets = secrets
         .iter()
@@ -133,7 +151,8 @@ fn target(row: &Row, secrets: &[Row], keyring: &Keyring) -> Result<Target, Store
         format: settings.format,
         headers: settings.headers,
         timeout: settings.timeout,
-        retry: settings.retry.unwrap_or_default(),
+        retry: settings.retry.unwrap_or_else(|| default.clone()),
+        rate_limit: settings.rate_limit,
     };
     Ok(Target::new(endpoint, secrets))
 }
@@ -160,6 +179,7 @@ fn unreadable(row: &Row) -> Result<Target, StoreError> {
         headers: Vec::new(),
         timeout: limits::ATTEMPT_TIMEOUT,
         retry: RetryPolicy::default(),
+        rate_limit: None,
     };
     Ok(Target::new(endpoint, Vec::new()))
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use domain::endpoint::{BodyFormat, EndpointState};
+use domain::endpoint::{BodyFormat, EndpointState, RateLimit};
 use domain::id::{EndpointId, TenantId};
 use domain::retry::RetryPolicy;
 use tokio_postgres::Row;
@@ -31,6 +31,7 @@ pub(crate) fn endpoint(row: &Row, keyring: &Keyring) -> Result<EndpointRecord, S
             timeout: Duration::from_millis(timeout_ms.unsigned_abs().into()),
             retry: retry(row)?,
             filter: get(row, "filter")?,
+            rate_limit: rate_limit(row)?,
         },
         state: named(row, "state", EndpointState::from_name)?,
         state_reason: get(row, "state_reason")?,
@@ -41,8 +42,8 @@ pub(crate) fn endpoint(row: &Row, keyring: &Keyring) -> Result<EndpointRecord, S
     })
 }
 
-/// The policy that an endpoint names; none for the platform's default.
-fn retry(row: &Row) -> Result<Option<RetryPolicy>, StoreError> {
+/// The policy that a row names; none for the default behind it.
+pub(crate) fn retry(row: &Row) -> Result<Option<RetryPolicy>, StoreError> {
     let waits: Option<Vec<i32>> = get(row, "retry_waits_s")?;
     let policy = waits.map(|waits| {
         let waits = waits.into_iter().map(|wait| u64::from(wait.unsigned_abs()));
@@ -53,8 +54,19 @@ fn retry(row: &Row) -> Result<Option<RetryPolicy>, StoreError> {
         .map_err(|_| StoreError::unreadable("retry_waits_s"))
 }
 
+fn rate_limit(row: &Row) -> Result<Option<RateLimit>, StoreError> {
+    let per_second: Option<i32> = get(row, "rate_per_second")?;
+    let burst: Option<i32> = get(row, "rate_burst")?;
+    let limit = per_second
+        .zip(burst)
+        .map(|(per_second, burst)| RateLimit::new(per_second.unsigned_abs(), burst.unsigned_abs()));
+    limit
+        .transpose()
+        .map_err(|_| StoreError::unreadable("rate_per_second"))
+}
+
 /// The policy as its column holds it, in whole seconds.
-pub(super) fn retry_column(policy: Option<&RetryPolicy>) -> Option<Vec<i32>> {
+pub(crate) fn retry_column(policy: Option<&RetryPolicy>) -> Option<Vec<i32>> {
     let seconds = |wait: &Duration| i32::try_from(wait.as_secs()).unwrap_or(i32::MAX);
     policy.map(|policy| policy.waits().iter().map(seconds).collect())
 }

@@ -55,8 +55,8 @@ impl Store {
             where id = $1 and tenant_id = $2 and deleted_at is null
               and version = coalesce($3, version)
             returning id, tenant_id, url, description, event_types, channels, format, headers_key,
-                      headers_sealed, timeout_ms, retry_waits_s, state, state_reason, state_since,
-                      version, filter, created_at, updated_at";
+                      headers_sealed, timeout_ms, retry_waits_s, rate_per_second, rate_burst, state,
+                      state_reason, state_since, version, filter, created_at, updated_at";
         let (state, reason) = match switch {
             Switch::Pause => (EndpointState::Paused, None),
             Switch::Enable => (EndpointState::Enabled, None),

@@ -22,6 +22,8 @@ struct Columns {
     headers: Option<Sealed>,
     timeout_ms: i32,
     retry_waits_s: Option<Vec<i32>>,
+    rate_per_second: Option<i32>,
+    rate_burst: Option<i32>,
 }
 
 impl Columns {
@@ -44,6 +46,8 @@ impl Columns {
             headers: seal_headers(keyring, tenant, endpoint, &settings.headers)?,
             timeout_ms: i32::try_from(timeout.as_millis()).unwrap_or(i32::MAX),
             retry_waits_s: retry_column(settings.retry.as_ref()),
+            rate_per_second: settings.rate_limit.map(|rate| rate.per_second().into()),
+            rate_burst: settings.rate_limit.map(|rate| rate.burst().into()),
         })
     }
 }
@@ -61,12 +65,13 @@ impl Store {
     ) -> Result<EndpointRecord, StoreError> {
         const CREATE: &str = "-- endpoint_create
             insert into endpoints (id, tenant_id, url, description, event_types, channels, format,
-                                   headers_key, headers_sealed, timeout_ms, retry_waits_s, filter)
-            select $1, t.id, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12
+                                   headers_key, headers_sealed, timeout_ms, retry_waits_s, filter,
+                                   rate_per_second, rate_burst)
+            select $1, t.id, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14
             from tenants t where t.id = $2 and t.deleted_at is null
             returning id, tenant_id, url, description, event_types, channels, format, headers_key,
-                      headers_sealed, timeout_ms, retry_waits_s, state, state_reason, state_since,
-                      version, filter, created_at, updated_at";
+                      headers_sealed, timeout_ms, retry_waits_s, rate_per_second, rate_burst, state,
+                      state_reason, state_since, version, filter, created_at, updated_at";
         let new = EndpointId::from_uuid(Uuid::now_v7());
         let columns = Columns::of(self.keyring(), tenant, new, settings)?;
         self.bounded(async {
@@ -88,6 +93,8 @@ impl Store {
                     &columns.timeout_ms,
                     &columns.retry_waits_s,
                     &settings.filter,
+                    &columns.rate_per_second,
+                    &columns.rate_burst,
                 ],
             )
             .await?;
@@ -110,8 +117,8 @@ impl Store {
     ) -> Result<EndpointRecord, StoreError> {
         const GET: &str = "-- endpoint_get
             select id, tenant_id, url, description, event_types, channels, format, headers_key,
-                   headers_sealed, timeout_ms, retry_waits_s, state, state_reason, state_since,
-                   version, filter, created_at, updated_at
+                   headers_sealed, timeout_ms, retry_waits_s, rate_per_second, rate_burst, state,
+                   state_reason, state_since, version, filter, created_at, updated_at
             from endpoints where id = $1 and tenant_id = $2 and deleted_at is null";
         self.bounded(async {
             let client = self.client().await?;
@@ -132,8 +139,8 @@ impl Store {
     ) -> Result<Page<EndpointRecord>, StoreError> {
         const LIST: &str = "-- endpoints_list
             select id, tenant_id, url, description, event_types, channels, format, headers_key,
-                   headers_sealed, timeout_ms, retry_waits_s, state, state_reason, state_since,
-                   version, filter, created_at, updated_at
+                   headers_sealed, timeout_ms, retry_waits_s, rate_per_second, rate_burst, state,
+                   state_reason, state_since, version, filter, created_at, updated_at
             from endpoints
             where tenant_id = $1 and deleted_at is null and (created_at, id) < ($2, $3)
             order by created_at desc, id desc limit $4";
@@ -169,7 +176,8 @@ impl Store {
             update endpoints
             set url = $4, description = $5, event_types = $6, channels = $7, format = $8,
                 headers_key = $9, headers_sealed = $10, timeout_ms = $11, retry_waits_s = $12,
-                filter = $13, version = version + 1, updated_at = now(),
+                filter = $13, rate_per_second = $14, rate_burst = $15,
+                version = version + 1, updated_at = now(),
                 selects_since = case
                     when (event_types, channels, filter) is distinct from ($6, $7, $13) then now()
                     else selects_since
@@ -177,8 +185,8 @@ impl Store {
             where id = $1 and tenant_id = $2 and deleted_at is null
               and version = coalesce($3, version)
             returning id, tenant_id, url, description, event_types, channels, format, headers_key,
-                      headers_sealed, timeout_ms, retry_waits_s, state, state_reason, state_since,
-                      version, filter, created_at, updated_at";
+                      headers_sealed, timeout_ms, retry_waits_s, rate_per_second, rate_burst, state,
+                      state_reason, state_since, version, filter, created_at, updated_at";
         let columns = Columns::of(self.keyring(), tenant, id, settings)?;
         self.bounded(async {
             let client = self.client().await?;
@@ -199,6 +207,8 @@ impl Store {
                     &columns.timeout_ms,
                     &columns.retry_waits_s,
                     &settings.filter,
+                    &columns.rate_per_second,
+                    &columns.rate_burst,
                 ],
             )
             .await?;

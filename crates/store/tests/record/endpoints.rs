@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use domain::endpoint::{BodyFormat, EndpointState};
+use domain::endpoint::{BodyFormat, EndpointState, RateLimit};
 use domain::id::TenantId;
 use domain::retry::RetryPolicy;
 use store::endpoints::{Precondition, Settings, Switch};
@@ -20,6 +20,7 @@ fn rich() -> Settings {
         timeout: Duration::from_millis(2500),
         retry: Some(RetryPolicy::from_waits(waits).unwrap()),
         filter: Some("@.n == 1".into()),
+        rate_limit: Some(RateLimit::new(10, 20).unwrap()),
         ..settings("*")
     }
 }

@@ -26,4 +26,5 @@ mod replays;
 mod reports;
 mod schema;
 mod secrets;
+mod settings;
 mod support;

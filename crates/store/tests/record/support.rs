@@ -116,6 +116,7 @@ pub(crate) fn settings(pattern: &str) -> Settings {
         timeout: Duration::from_secs(15),
         retry: None,
         filter: None,
+        rate_limit: None,
     }
 }
 

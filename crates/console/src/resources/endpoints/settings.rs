@@ -4,11 +4,10 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use domain::address::AddressPolicy;
-use domain::endpoint::BodyFormat;
+use domain::endpoint::{BodyFormat, RateLimit};
 use domain::endpoint_url;
 use domain::limits;
-use domain::retry::{Exponential, RetryPolicy};
-use serde::{Deserialize, Deserializer};
+use serde::{Deserialize, Serialize};
 use service::problem::Problem;
 use signature::Secret;
 use store::endpoints::Settings;
@@ -16,6 +15,8 @@ use url::Url;
 use utoipa::ToSchema;
 
 use crate::problem::invalid;
+use crate::resources::given::Given;
+use crate::resources::retry::{self, Growing};
 use crate::resources::selection::{self, channels, patterns};
 use crate::resources::{own_headers, text};
 
@@ -45,10 +46,13 @@ pub(crate) struct ToCreate {
     /// The deadline of an attempt, 1 to 30 seconds; 15, if left out.
     timeout_s: Option<u64>,
     /// The waits between attempts, in seconds; the platform's schedule, if left out.
-    #[schema(example = json!([5, 30, 120, 600]))]
-    retry_waits_s: Option<Vec<u64>>,
+    #[serde(default)]
+    #[schema(value_type = Option<Vec<u64>>, example = json!([5, 30, 120, 600]))]
+    retry_waits_s: Given<Vec<u64>>,
     /// The same as a rule, in the place of a list.
     retry_exponential: Option<Growing>,
+    /// How fast requests may be sent; as fast as it bears, if left out.
+    rate_limit: Option<Rate>,
     /// A secret that exists already (`whsec_…`); a new one is drawn, if left out.
     secret: Option<String>,
 }
@@ -61,35 +65,36 @@ pub(crate) struct Changes {
     event_types: Option<Vec<String>>,
     channels: Option<Vec<String>>,
     /// Null removes it.
-    #[serde(default, deserialize_with = "given")]
+    #[serde(default)]
     #[schema(value_type = Option<String>)]
-    filter: Option<Option<String>>,
+    filter: Given<String>,
     description: Option<String>,
     /// All headers of its own, in the place of those before.
     headers: Option<BTreeMap<String, String>>,
     format: Option<String>,
     timeout_s: Option<u64>,
-    retry_waits_s: Option<Vec<u64>>,
+    /// Null for the platform's schedule.
+    #[serde(default)]
+    #[schema(value_type = Option<Vec<u64>>)]
+    retry_waits_s: Given<Vec<u64>>,
     retry_exponential: Option<Growing>,
+    /// Null for none.
+    #[serde(default)]
+    #[schema(value_type = Option<Rate>)]
+    rate_limit: Given<Rate>,
 }
 
-/// Waits that grow: the first is `base_s`, each next one `factor` times the last, none above
-/// `cap_s`. Together they last 7 days at most.
-#[derive(Deserialize, ToSchema)]
+/// How fast requests may be sent to an endpoint: over any span of time, no more than `burst` and
+/// `per_second` times the span.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct Growing {
-    /// In seconds, at least 1.
-    #[schema(example = 5)]
-    base_s: u64,
-    /// 1 to 100.
-    #[schema(example = 3.0)]
-    factor: f64,
-    /// In seconds, not below the base.
-    #[schema(example = 36_000)]
-    cap_s: u64,
-    /// All attempts, the first included: 1 to 100.
+pub(crate) struct Rate {
+    /// Requests a second, 1 to 10,000.
     #[schema(example = 10)]
-    attempts: u16,
+    per_second: u32,
+    /// Requests at once after a time without any, 1 to 10,000; as many as a second's, if left out.
+    #[schema(example = 20)]
+    burst: Option<u32>,
 }
 
 impl ToCreate {
@@ -113,8 +118,9 @@ impl ToCreate {
             timeout: self
                 .timeout_s
                 .map_or(Ok(limits::ATTEMPT_TIMEOUT), timeout)?,
-            retry: retry(self.retry_waits_s, self.retry_exponential)?,
-            filter: filter(self.filter)?,
+            retry: retry::judged(self.retry_waits_s, self.retry_exponential)?.over(None),
+            rate_limit: self.rate_limit.map(rate_limit).transpose()?,
+            filter: self.filter.map(filter).transpose()?,
         };
         let secret = self.secret.as_deref().map(Secret::parse).transpose();
         Ok((
@@ -151,8 +157,9 @@ impl Changes {
                 .map_or(Ok(seen.format), |given| format(&given))?,
             headers: self.headers.map_or(Ok(seen.headers), own_headers::judged)?,
             timeout: self.timeout_s.map_or(Ok(seen.timeout), timeout)?,
-            retry: retry(self.retry_waits_s, self.retry_exponential)?.or(seen.retry),
-            filter: self.filter.map_or(Ok(seen.filter), filter)?,
+            retry: retry::judged(self.retry_waits_s, self.retry_exponential)?.over(seen.retry),
+            rate_limit: self.rate_limit.try_map(rate_limit)?.over(seen.rate_limit),
+            filter: self.filter.try_map(filter)?.over(seen.filter),
         })
     }
 }
@@ -162,16 +169,9 @@ fn url(given: &str, addresses: &AddressPolicy) -> Result<Url, Problem> {
 }
 
 /// The filter as it was given, once it is known to be one.
-fn filter(given: Option<String>) -> Result<Option<String>, Problem> {
-    if let Some(source) = &given {
-        selection::filter(source)?;
-    }
+fn filter(given: String) -> Result<String, Problem> {
+    selection::filter(&given)?;
     Ok(given)
-}
-
-/// A member that is there, be it null: what isn't there stays as it is.
-fn given<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Option<String>>, D::Error> {
-    Option::deserialize(deserializer).map(Some)
 }
 
 fn format(given: &str) -> Result<BodyFormat, Problem> {
@@ -187,33 +187,16 @@ fn timeout(seconds: u64) -> Result<Duration, Problem> {
     Err(invalid("#/timeout_s", "1 to 30 seconds"))
 }
 
-/// The policy that was given, as a list or as a rule; none, if neither was.
-fn retry(
-    waits: Option<Vec<u64>>,
-    growing: Option<Growing>,
-) -> Result<Option<RetryPolicy>, Problem> {
-    match (waits, growing) {
-        (None, None) => Ok(None),
-        (Some(waits), None) => RetryPolicy::try_from(waits)
-            .map(Some)
-            .map_err(|error| invalid("#/retry_waits_s", error)),
-        (None, Some(growing)) => RetryPolicy::exponential(growing.into())
-            .map(Some)
-            .map_err(|error| invalid("#/retry_exponential", error)),
-        (Some(_), Some(_)) => Err(invalid(
-            "#/retry_exponential",
-            "give retry_waits_s or retry_exponential, not both",
-        )),
-    }
+fn rate_limit(given: Rate) -> Result<RateLimit, Problem> {
+    let burst = given.burst.unwrap_or(given.per_second);
+    RateLimit::new(given.per_second, burst).map_err(|error| invalid("#/rate_limit", error))
 }
 
-impl From<Growing> for Exponential {
-    fn from(growing: Growing) -> Self {
+impl From<RateLimit> for Rate {
+    fn from(limit: RateLimit) -> Self {
         Self {
-            base: Duration::from_secs(growing.base_s),
-            factor: growing.factor,
-            cap: Duration::from_secs(growing.cap_s),
-            attempts: growing.attempts,
+            per_second: limit.per_second().into(),
+            burst: Some(limit.burst().into()),
         }
     }
 }

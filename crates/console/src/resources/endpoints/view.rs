@@ -1,12 +1,22 @@
 //! What an endpoint looks like to its owner.
 
-use domain::retry::RetryPolicy;
+use std::collections::HashMap;
+
+use domain::breaker::{BreakerStanding, BreakerState};
+use domain::id::{EndpointId, TenantId};
 use serde::Serialize;
+use service::problem::Problem;
+use store::Store;
 use store::endpoints::EndpointRecord;
 use store::health::HealthRecord;
+use store::settings::PlatformSettings;
+use time::OffsetDateTime;
 use utoipa::ToSchema;
 
 use super::health::Health;
+use super::settings::Rate;
+use crate::problem;
+use crate::resources::retry::Retry;
 use crate::resources::text;
 
 /// An endpoint, its secrets apart.
@@ -29,6 +39,9 @@ pub(crate) struct Endpoint {
     headers: Vec<String>,
     timeout_s: u64,
     retry: Retry,
+    /// Null: as fast as it bears.
+    rate_limit: Option<Rate>,
+    breaker: Breaker,
     /// `enabled`, `paused` or `disabled`.
     state: &'static str,
     /// Why it is disabled, such as `gone`.
@@ -39,38 +52,63 @@ pub(crate) struct Endpoint {
     updated_at: String,
 }
 
-/// When a failed delivery is tried again.
+/// Whether an endpoint that fails is left alone for a time.
+///
+/// Each dispatcher has a circuit breaker of its own for it; here they are taken together, and the
+/// worst counts.
 #[derive(Serialize, ToSchema)]
-pub(crate) struct Retry {
-    /// The waits between attempts, in seconds; each grows by up to a tenth of jitter.
-    waits_s: Vec<u64>,
-    /// How many attempts are made in all.
-    attempts: usize,
-    /// The outage that a delivery survives, in seconds.
-    span_s: u64,
+pub(crate) struct Breaker {
+    /// `closed`: deliveries are attempted; `half_open`: a few are, to see whether it is well again;
+    /// `open`: none is.
+    state: &'static str,
+    /// Since when; null where it was never otherwise.
+    since: Option<String>,
+    /// When an open one lets a few through again.
+    retry_at: Option<String>,
 }
 
-impl From<&RetryPolicy> for Retry {
-    fn from(policy: &RetryPolicy) -> Self {
-        let waits_s: Vec<u64> = policy
-            .waits()
-            .iter()
-            .map(std::time::Duration::as_secs)
-            .collect();
+impl From<Option<BreakerStanding>> for Breaker {
+    fn from(standing: Option<BreakerStanding>) -> Self {
+        let state = standing.map_or(BreakerState::Closed, |standing| standing.state);
         Self {
-            attempts: waits_s.len() + 1,
-            span_s: policy.span().as_secs(),
-            waits_s,
+            state: state.as_str(),
+            since: standing.map(|standing| text::instant(standing.since)),
+            retry_at: state.retry_at().map(text::instant),
         }
     }
 }
 
-impl Endpoint {
-    /// An endpoint and its health; a new one has had no attempt and holds nothing.
-    pub(super) fn new(record: EndpointRecord, health: HealthRecord) -> Self {
+/// What is shown of endpoints beside their own rows.
+pub(crate) struct Beside {
+    platform: PlatformSettings,
+    breakers: HashMap<EndpointId, BreakerStanding>,
+    health: HashMap<EndpointId, HealthRecord>,
+}
+
+impl Beside {
+    /// Reads it for these endpoints of a tenant.
+    pub(super) async fn of(
+        store: &Store,
+        tenant: TenantId,
+        endpoints: &[EndpointId],
+    ) -> Result<Self, Problem> {
+        let breakers = store.breakers(endpoints, OffsetDateTime::now_utc());
+        let health = store.endpoints_health(tenant, endpoints.iter().copied());
+        let read = tokio::try_join!(store.platform_settings(), breakers, health);
+        let (platform, breakers, health) = read.map_err(|error| problem::of_store(&error))?;
+        Ok(Self {
+            platform,
+            breakers,
+            health,
+        })
+    }
+
+    /// The endpoint as it is shown; a new one has had no attempt and holds nothing.
+    pub(super) fn show(&self, record: EndpointRecord) -> Endpoint {
+        let health = self.health.get(&record.id).cloned().unwrap_or_default();
         let health = Health::of(&record, health);
         let settings = record.settings;
-        Self {
+        Endpoint {
             id: record.id.to_string(),
             url: settings.url.into(),
             description: settings.description,
@@ -84,7 +122,9 @@ impl Endpoint {
             format: settings.format.as_str(),
             headers: settings.headers.into_iter().map(|(name, _)| name).collect(),
             timeout_s: settings.timeout.as_secs(),
-            retry: Retry::from(&settings.retry.unwrap_or_default()),
+            retry: Retry::of_endpoint(settings.retry.as_ref(), &self.platform),
+            rate_limit: settings.rate_limit.map(Rate::from),
+            breaker: self.breakers.get(&record.id).copied().into(),
             state: record.state.as_str(),
             state_reason: record.state_reason,
             state_since: text::instant(record.state_since),
