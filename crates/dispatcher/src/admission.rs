@@ -10,7 +10,7 @@ use tokio::time::timeout;
 
 use crate::directory::{Found, Target};
 use crate::dispatcher::Dispatcher;
-use crate::gate::{Closed, Pass};
+use crate::gate::{Caller, Closed, Comer, Pass};
 use crate::lane::Lane;
 use crate::payloads::PayloadError;
 use crate::room::Seat;
@@ -34,8 +34,12 @@ pub(crate) enum Refusal {
     Deleted,
     /// The endpoint asked to be left alone for so long.
     Paused(Duration),
-    /// The endpoint has as many requests as it bears.
-    Crowded,
+    /// The endpoint's circuit breaker is open for so long, or others probe it since.
+    Broken(Duration),
+    /// The endpoint's rate limit has its turn after so long.
+    Limited(Duration),
+    /// The endpoint has as many requests as it bears, and none has ended for so long.
+    Crowded(Duration),
     /// The record can't be asked for what is needed: ask again after so long.
     RecordAway(Duration),
     /// The payload is nowhere.
@@ -68,7 +72,11 @@ impl Dispatcher {
             EndpointState::Enabled => {}
             EndpointState::Paused | EndpointState::Disabled => return Err(Refusal::Held),
         }
-        let pass = self.gates.enter(endpoint).await?;
+        let caller = Caller {
+            endpoint: &target.endpoint,
+            comer: comer(dispatch),
+        };
+        let pass = self.gates.enter(caller).await?;
         let seat = self.room.seat(lane).await;
         let data = self.payloads.get(&dispatch.content).await?;
         Ok(Admitted {
@@ -99,11 +107,22 @@ impl Dispatcher {
     }
 }
 
+/// Whether it was sent away from the gate before.
+const fn comer(dispatch: &Dispatch) -> Comer {
+    if dispatch.overflows == 0 {
+        Comer::New
+    } else {
+        Comer::Back
+    }
+}
+
 impl From<Closed> for Refusal {
     fn from(closed: Closed) -> Self {
         match closed {
             Closed::Paused(rest) => Self::Paused(rest),
-            Closed::Crowded => Self::Crowded,
+            Closed::Broken(rest) => Self::Broken(rest),
+            Closed::Limited(wait) => Self::Limited(wait),
+            Closed::Crowded(silence) => Self::Crowded(silence),
         }
     }
 }

@@ -59,7 +59,7 @@ impl Dispatcher {
             patiently(item.lane, sending, hand_over).await?
         };
         let outcome = outcome::classify(attempted.observed);
-        pass.learn(outcome, target.endpoint.retry.cap());
+        pass.learn(outcome, target.endpoint.retry.cap(), jitter());
         // Their places are for sending, not for settling.
         drop((pass, seat));
 
@@ -150,6 +150,6 @@ fn attempt_report(due: Due, started_at: OffsetDateTime, attempted: Attempted) ->
     }
 }
 
-fn jitter() -> Jitter {
+pub(crate) fn jitter() -> Jitter {
     Jitter::new(rand::random())
 }

@@ -1,10 +1,14 @@
 //! The dispatcher's configuration.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::ValueEnum;
 use domain::address::{AddressPolicy, PlainHttp};
+use domain::limits;
 use ipnet::IpNet;
+
+use crate::gate::breaker::Rules;
 
 /// Where deliveries may go, beside the public Internet over https.
 #[derive(Debug, Clone, clap::Args)]
@@ -44,6 +48,98 @@ impl Addresses {
             allowed: self.allow_network.clone(),
             http,
         }
+    }
+}
+
+/// When endpoints are left alone because they fail.
+#[derive(Debug, Clone, clap::Args)]
+#[group(skip)]
+pub struct Breaker {
+    /// Whether an endpoint that fails too much is left alone for a time.
+    #[arg(
+        long = "dispatcher-breaker",
+        env = "POSTHASTE_DISPATCHER_BREAKER",
+        value_enum,
+        default_value_t = Switch::On
+    )]
+    pub switch: Switch,
+
+    /// The fewest attempts within a minute that can open an endpoint's circuit breaker.
+    #[arg(
+        long = "dispatcher-breaker-tries",
+        env = "POSTHASTE_DISPATCHER_BREAKER_TRIES",
+        default_value_t = limits::BREAKER_TRIES,
+        value_parser = clap::value_parser!(u32).range(1..=1_000_000)
+    )]
+    pub tries: u32,
+
+    /// The share of failures among them that opens it, in percent.
+    #[arg(
+        long = "dispatcher-breaker-failures-percent",
+        env = "POSTHASTE_DISPATCHER_BREAKER_FAILURES_PERCENT",
+        default_value_t = limits::BREAKER_FAILURES_PERCENT,
+        value_parser = clap::value_parser!(u32).range(1..=100)
+    )]
+    pub failures_percent: u32,
+
+    /// How long it is open the first time, such as `30s`; twice as long each time that the
+    /// endpoint has not recovered.
+    #[arg(
+        long = "dispatcher-breaker-open",
+        env = "POSTHASTE_DISPATCHER_BREAKER_OPEN",
+        default_value = "30s",
+        value_parser = open_time
+    )]
+    pub open: Duration,
+
+    /// How long it is open at most, such as `10min`.
+    #[arg(
+        long = "dispatcher-breaker-open-most",
+        env = "POSTHASTE_DISPATCHER_BREAKER_OPEN_MOST",
+        default_value = "10min",
+        value_parser = open_time
+    )]
+    pub open_most: Duration,
+}
+
+impl Breaker {
+    /// The rules; none where breakers are switched off.
+    pub(crate) fn rules(&self) -> Option<Rules> {
+        match self.switch {
+            Switch::Off => None,
+            Switch::On => Some(Rules {
+                tries: self.tries,
+                failures_percent: self.failures_percent,
+                open: self.open,
+                open_most: self.open_most.max(self.open),
+            }),
+        }
+    }
+}
+
+/// The bounds of the time that a breaker is open.
+const OPEN_MIN: Duration = Duration::from_secs(1);
+const OPEN_MAX: Duration = Duration::from_secs(10 * 60 * 60);
+
+/// A time that no breaker may be open.
+#[derive(Debug, thiserror::Error)]
+enum OpenTimeError {
+    #[error(transparent)]
+    Duration(#[from] humantime::DurationError),
+    #[error(
+        "it must be from {} to {}",
+        humantime::format_duration(OPEN_MIN),
+        humantime::format_duration(OPEN_MAX)
+    )]
+    Bounds,
+}
+
+fn open_time(text: &str) -> Result<Duration, OpenTimeError> {
+    let time = humantime::parse_duration(text)?;
+    if (OPEN_MIN..=OPEN_MAX).contains(&time) {
+        Ok(time)
+    } else {
+        Err(OpenTimeError::Bounds)
     }
 }
 
@@ -118,6 +214,30 @@ pub struct Config {
     )]
     pub endpoint_in_flight: u32,
 
+    /// Attempts made at once to all endpoints of one host, those that take long included. Beyond
+    /// it, up to twice as many, only to endpoints that have none under way.
+    #[arg(
+        long = "dispatcher-host-in-flight",
+        env = "POSTHASTE_DISPATCHER_HOST_IN_FLIGHT",
+        default_value_t = 512,
+        value_parser = clap::value_parser!(u32).range(1..=100_000)
+    )]
+    pub host_in_flight: u32,
+
+    /// Attempts made at once for one tenant, those that take long included. Beyond it, up to twice
+    /// as many, only to endpoints that have none under way.
+    #[arg(
+        long = "dispatcher-tenant-in-flight",
+        env = "POSTHASTE_DISPATCHER_TENANT_IN_FLIGHT",
+        default_value_t = 1_024,
+        value_parser = clap::value_parser!(u32).range(1..=100_000)
+    )]
+    pub tenant_in_flight: u32,
+
+    /// When endpoints are left alone because they fail.
+    #[command(flatten)]
+    pub breaker: Breaker,
+
     /// Memory for payloads over 32 KiB, which are read from the record, in MiB.
     #[arg(
         long = "dispatcher-payload-cache-mib",
@@ -152,4 +272,34 @@ pub enum Switch {
     On,
     /// It is not.
     Off,
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Debug, Parser)]
+    struct Program {
+        #[command(flatten)]
+        config: Config,
+    }
+
+    fn rules(args: &[&str]) -> Result<Option<Rules>, clap::Error> {
+        let parsed = Program::try_parse_from(["dispatcher"].iter().chain(args));
+        parsed.map(|program| program.config.breaker.rules())
+    }
+
+    #[test]
+    fn breakers_have_their_rules_unless_they_are_switched_off() {
+        assert_eq!(rules(&[]).unwrap(), Some(Rules::default()));
+        assert_eq!(rules(&["--dispatcher-breaker=off"]).unwrap(), None);
+        let longer = rules(&["--dispatcher-breaker-open=20min"]).unwrap();
+        let minutes = |rules: Rules| rules.open_most.as_secs() / 60;
+        assert_eq!(longer.map(minutes), Some(20), "never below the first time");
+        assert!(rules(&["--dispatcher-breaker-open=0s"]).is_err());
+        assert!(rules(&["--dispatcher-breaker-open=11h"]).is_err());
+        assert!(rules(&["--dispatcher-breaker-failures-percent=101"]).is_err());
+    }
 }

@@ -21,6 +21,7 @@ mod memory;
 mod admission;
 mod directory;
 mod gate;
+mod notices;
 mod payloads;
 mod refusal;
 mod room;

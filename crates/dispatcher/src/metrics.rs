@@ -6,6 +6,7 @@ use domain::outcome::{Observed, Outcome};
 use opentelemetry::metrics::{Counter, Histogram, UpDownCounter};
 use opentelemetry::{KeyValue, global};
 
+use crate::gate::breaker;
 use crate::lane::Lane;
 
 /// The instruments of one dispatcher.
@@ -26,6 +27,10 @@ pub(crate) enum PutOff {
     Crowded,
     /// Its `Retry-After` is not over.
     Paused,
+    /// Its circuit breaker is open, or others probe it.
+    Broken,
+    /// It has had as many requests as its rate limit allows.
+    Limited,
     /// Postgres is away and what is needed isn't in memory.
     RecordAway,
     /// Its patience was over, and the attempt goes on.
@@ -33,12 +38,50 @@ pub(crate) enum PutOff {
 }
 
 /// Counts one until dropped.
-pub(crate) struct Counted(UpDownCounter<i64>);
+pub(crate) struct Counted {
+    of: UpDownCounter<i64>,
+    label: Option<KeyValue>,
+}
 
 impl Counted {
     fn one(of: &UpDownCounter<i64>) -> Self {
-        of.add(1, &[]);
-        Self(of.clone())
+        Self::labelled(of, None)
+    }
+
+    fn labelled(of: &UpDownCounter<i64>, label: Option<KeyValue>) -> Self {
+        of.add(1, label.as_slice());
+        Self {
+            of: of.clone(),
+            label,
+        }
+    }
+}
+
+/// Counts circuit breakers that are not closed.
+pub(crate) struct Breakers(UpDownCounter<i64>);
+
+impl Breakers {
+    pub(crate) fn new() -> Self {
+        let meter = global::meter("posthaste");
+        let breakers = meter
+            .i64_up_down_counter("posthaste.breakers")
+            .with_description("Circuit breakers of endpoints that are open or half-open, by state.")
+            .build();
+        Self(breakers)
+    }
+
+    /// A breaker is in this state until this is dropped. Closed ones are not counted: an endpoint
+    /// that is well leaves nothing behind that could be.
+    pub(crate) fn count(&self, state: breaker::State) -> Option<Counted> {
+        let name = match state {
+            breaker::State::Closed(_) => return None,
+            breaker::State::HalfOpen(_) => "half_open",
+            breaker::State::Open { .. } => "open",
+        };
+        Some(Counted::labelled(
+            &self.0,
+            Some(KeyValue::new("state", name)),
+        ))
     }
 }
 
@@ -120,6 +163,8 @@ impl Metrics {
         let reason = match why {
             PutOff::Crowded => "crowded",
             PutOff::Paused => "paused",
+            PutOff::Broken => "breaker",
+            PutOff::Limited => "rate_limit",
             PutOff::RecordAway => "record_away",
             PutOff::HandedOver => "handed_over",
         };
@@ -129,7 +174,7 @@ impl Metrics {
 
 impl Drop for Counted {
     fn drop(&mut self) {
-        self.0.add(-1, &[]);
+        self.of.add(-1, self.label.as_slice());
     }
 }
 

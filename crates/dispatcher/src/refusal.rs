@@ -4,8 +4,11 @@ use std::time::Duration;
 
 use broker::Cancelled;
 use domain::dispatch::Dispatch;
+use domain::retry::Jitter;
+use domain::tier::Tier;
 
 use crate::admission::Refusal;
+use crate::attempt::jitter;
 use crate::dispatcher::{Dispatcher, End, Item};
 use crate::lane::Lane;
 use crate::metrics::PutOff;
@@ -14,6 +17,13 @@ use crate::outbox::Poison;
 /// The shortest wait without an attempt that the record is told of. What it is not told of is
 /// over soon, or counts as lost.
 const WORTH_REPORTING: Duration = Duration::from_secs(10);
+
+/// The part of a `Retry-After` that is waited beyond it at most, so that a crowd doesn't come back
+/// in one moment.
+const SPREAD: u32 = 10;
+
+/// The longest that a delivery waits for a breaker at once.
+const BROKEN_MOST: Duration = Duration::from_secs(10 * 60);
 
 /// What follows a refusal.
 pub(crate) enum Answer {
@@ -31,72 +41,82 @@ impl Dispatcher {
         dispatch: &Dispatch,
         refusal: Refusal,
     ) -> Result<Answer, Cancelled> {
-        let put_off = |wait: Duration| {
-            let waiting = dispatch.due.put_off(wait);
-            Dispatch {
-                due: waiting.due(),
-                wait: waiting.wait,
-                ..dispatch.clone()
-            }
-        };
-        match refusal {
-            Refusal::Settled => Ok(Answer::End(End::Settled)),
+        let (reason, wait) = match refusal {
+            Refusal::Settled => return Ok(Answer::End(End::Settled)),
             Refusal::Held => {
                 self.report_held(dispatch, item.lane).await?;
-                Ok(Answer::End(End::Elsewhere))
+                return Ok(Answer::End(End::Elsewhere));
             }
             Refusal::Deleted => {
                 self.report_cancelled(dispatch, item.lane).await?;
-                Ok(Answer::End(End::Settled))
+                return Ok(Answer::End(End::Settled));
             }
             Refusal::PayloadMissing => {
                 self.park_poison(item, Poison::PayloadMissing).await?;
-                Ok(Answer::End(End::Settled))
+                return Ok(Answer::End(End::Settled));
             }
+            Refusal::Crowded(silence) if item.lane == Lane::Fresh && crowded_wait(0) > silence => {
+                self.metrics.put_off(PutOff::Crowded);
+                self.outbox.slow(dispatch, item.lane).await?;
+                return Ok(Answer::End(End::Elsewhere));
+            }
+            Refusal::Crowded(silence) => {
+                let wait = Tier::not_below(silence.max(crowded_wait(dispatch.overflows)));
+                (PutOff::Crowded, wait.delay())
+            }
+            Refusal::Broken(rest) => {
+                let wait = broken_wait(rest, dispatch.overflows, jitter());
+                (PutOff::Broken, wait.delay())
+            }
+            Refusal::Limited(wait) => (PutOff::Limited, wait),
+            Refusal::Paused(rest) => (PutOff::Paused, rest + jitter().of(rest / SPREAD)),
             Refusal::RecordAway(wait) => {
                 self.metrics.put_off(PutOff::RecordAway);
-                Ok(Answer::Wait(put_off(wait)))
+                return Ok(Answer::Wait(put_off(dispatch, PutOff::RecordAway, wait)));
             }
-            Refusal::Paused(wait) => {
-                self.metrics.put_off(PutOff::Paused);
-                if wait >= WORTH_REPORTING {
-                    self.report_put_off(dispatch, item.lane, wait).await?;
-                }
-                Ok(Answer::Wait(put_off(wait)))
-            }
-            Refusal::Crowded => {
-                self.metrics.put_off(PutOff::Crowded);
-                match item.lane {
-                    Lane::Fresh => {
-                        self.outbox.slow(dispatch, item.lane).await?;
-                        Ok(Answer::End(End::Elsewhere))
-                    }
-                    Lane::Retry | Lane::Bulk | Lane::Quarantine => {
-                        let wait = crowded_wait(dispatch.overflows);
-                        if wait >= WORTH_REPORTING {
-                            self.report_put_off(dispatch, item.lane, wait).await?;
-                        }
-                        Ok(Answer::Wait(Dispatch {
-                            overflows: dispatch.overflows.saturating_add(1),
-                            ..put_off(wait)
-                        }))
-                    }
-                }
-            }
+        };
+        self.metrics.put_off(reason);
+        if wait >= WORTH_REPORTING {
+            self.report_put_off(dispatch, item.lane, wait).await?;
         }
+        Ok(Answer::Wait(put_off(dispatch, reason, wait)))
     }
 }
 
-/// How long a delivery waits that has found its endpoint crowded so many times on the retry lane.
+fn put_off(dispatch: &Dispatch, reason: PutOff, wait: Duration) -> Dispatch {
+    let waiting = dispatch.due.put_off(wait);
+    let overflows = match reason {
+        PutOff::Crowded | PutOff::Broken | PutOff::Limited => dispatch.overflows.saturating_add(1),
+        PutOff::Paused | PutOff::RecordAway | PutOff::HandedOver => dispatch.overflows,
+    };
+    Dispatch {
+        due: waiting.due(),
+        wait: waiting.wait,
+        overflows,
+        ..dispatch.clone()
+    }
+}
+
+/// How long a delivery waits that has found its endpoint's gate closed so many times before.
 fn crowded_wait(overflows: u32) -> Duration {
     const WAITS_S: [u64; 5] = [1, 2, 5, 10, 30];
     let at = usize::try_from(overflows).unwrap_or(usize::MAX);
     Duration::from_secs(WAITS_S[at.min(WAITS_S.len() - 1)])
 }
 
+/// Where a delivery waits whose endpoint's breaker lets nothing through for `rest`.
+///
+/// It is up to twice as long, so that what has gathered doesn't come back in one moment, and one
+/// tier, since each hop costs the broker as much as a delivery does; but not so long that what has
+/// gathered comes much later than the endpoint recovers.
+fn broken_wait(rest: Duration, overflows: u32, jitter: Jitter) -> Tier {
+    let least = rest.max(crowded_wait(overflows));
+    Tier::not_below((least + jitter.of(least)).min(BROKEN_MOST))
+}
+
 #[cfg(test)]
 mod tests {
-    use domain::tier::Tier;
+    use proptest::prelude::*;
 
     use super::*;
 
@@ -108,8 +128,24 @@ mod tests {
             [1, 2, 5, 10, 30, 30]
         );
         for wait in waits {
-            assert_eq!(Tier::not_above(wait).map(Tier::delay), Some(wait));
+            assert_eq!(Tier::not_below(wait).delay(), wait);
         }
         assert_eq!(crowded_wait(u32::MAX), Duration::from_secs(30));
+    }
+
+    proptest! {
+        #[test]
+        fn nothing_comes_back_before_its_breaker_probes(
+            rest_ms in 0u64..900_000,
+            overflows: u32,
+            fraction in 0.0..1.0,
+        ) {
+            let rest = Duration::from_millis(rest_ms);
+            let wait = broken_wait(rest, overflows, Jitter::new(fraction)).delay();
+            prop_assert!(wait >= rest.min(BROKEN_MOST) && wait <= BROKEN_MOST);
+            // Twice as long, and up to the next tier.
+            let longest = rest.max(crowded_wait(overflows)) * 2;
+            prop_assert!(wait <= longest.mul_f64(2.5) + Duration::from_secs(1));
+        }
     }
 }

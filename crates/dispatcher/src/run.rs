@@ -5,21 +5,24 @@ use std::sync::Arc;
 use broker::topology::queue;
 use broker::{Broker, Consumer, ConsumerOptions, Publisher};
 use domain::fairness::Share;
+use domain::id::DispatcherId;
 use domain::shard::Shards;
 use service::{Courtesy, Health, Lifecycle};
 use store::{EndpointDirectory, Live, Store};
 use tokio::runtime::Handle;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
+use uuid::Uuid;
 
 use crate::config::Config;
 use crate::directory::Directory;
 use crate::dispatcher::Dispatcher;
 use crate::egress::{Egress, EgressError};
-use crate::gate::Gates;
+use crate::gate::{Gates, Limits};
 use crate::lane::{Crew, Lane};
 use crate::memory::Memory;
-use crate::metrics::Metrics;
+use crate::metrics::{Breakers, Metrics};
+use crate::notices::Notices;
 use crate::outbox::Outbox;
 use crate::pace::Pace;
 use crate::payloads::Payloads;
@@ -66,8 +69,14 @@ pub async fn run(
     let publisher = parts.broker.publisher("dispatcher");
     let (reports, batcher) = Reports::new(publisher.clone(), life.abort().clone());
     let batcher = tokio::spawn(batcher);
+    let notices = Notices::new(DispatcherId::from_uuid(Uuid::now_v7()));
+    let done = CancellationToken::new();
+    let abort = life.abort().clone();
+    let telling = Arc::clone(&notices).publish(publisher.clone(), done.clone(), abort);
+    let telling = tokio::spawn(telling);
+    let gates = gates(&config, &parts, notices, life.stop());
     let dispatcher = Arc::new(assemble(
-        &config, &parts, egress, &publisher, reports, &life,
+        &config, &parts, egress, &publisher, reports, gates, &life,
     ));
     let crew = Crew {
         dispatcher,
@@ -94,7 +103,31 @@ pub async fn run(
     if batcher.await.is_err() {
         tracing::error!("the batcher of the reports panicked");
     }
+    done.cancel();
+    if telling.await.is_err() {
+        tracing::error!("the teller of breakers panicked");
+    }
     Ok(())
+}
+
+/// The gates. Each dispatcher consumes each fresh lane once, so the consumers of any one of them
+/// tell how many share the rate limits.
+fn gates(
+    config: &Config,
+    parts: &Parts,
+    notices: Arc<Notices>,
+    stop: &CancellationToken,
+) -> Arc<Gates> {
+    let limits = Limits {
+        endpoint: config.endpoint_in_flight,
+        host: config.host_in_flight,
+        tenant: config.tenant_in_flight,
+        breaker: config.breaker.rules(),
+    };
+    let first = parts.shards.all().next();
+    let lane = queue::dispatch_fresh(first.expect("there is at least one shard"));
+    let dispatchers = parts.broker.consumers_of(lane, stop.clone());
+    Gates::new(limits, dispatchers, notices, Breakers::new())
 }
 
 fn assemble(
@@ -103,6 +136,7 @@ fn assemble(
     egress: Egress,
     publisher: &Publisher,
     reports: Reports,
+    gates: Arc<Gates>,
     life: &Lifecycle,
 ) -> Dispatcher {
     let cache_bytes = u64::from(config.payload_cache_mib) << 20;
@@ -113,7 +147,7 @@ fn assemble(
         payloads: Payloads::new(parts.store.clone(), cache_bytes),
         record: parts.store.clone(),
         memory: Memory::new(),
-        gates: Gates::new(config.endpoint_in_flight),
+        gates,
         room: Room::new(seats),
         pace: Pace::new(courtesy, Handle::current().metrics().num_workers()),
         requests: Requests {

@@ -1,23 +1,40 @@
-//! The gate before each endpoint: how many requests at once, and the silence that a `Retry-After`
-//! asked for.
+//! The gate before each endpoint: whether it may be sent a request now.
+//!
+//! Four things are asked, in this order: has it asked for silence (`Retry-After`); does its circuit
+//! breaker let anything through; is its rate limit kept; and is there a place for one more, at the
+//! endpoint, at its host and for its tenant.
 //!
 //! What a gate has learned is kept in memory: each dispatcher learns for itself, and an endpoint
-//! that behaves as expected leaves nothing behind when its last request has ended.
+//! that behaves as expected leaves nothing behind when its last request has ended. The record is
+//! told of breakers alone.
 
+pub(crate) mod breaker;
 mod cap;
+mod crowd;
+mod line;
+mod open;
+mod pass;
+mod rate;
 mod state;
+mod tally;
 
-use std::collections::HashMap;
+use std::num::NonZeroU32;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use domain::endpoint::Endpoint;
 use domain::id::EndpointId;
-use domain::outcome::{Outcome, Pressure};
-use tokio::sync::Notify;
-use tokio::time::{Instant, timeout_at};
+use tokio::sync::watch;
+use tokio::time::{Instant, sleep_until, timeout_at};
 
-use cap::Round;
-use state::{Comer, Ended, Entry, Gate};
+use crate::metrics::Breakers;
+use crate::notices::Notices;
+use open::{Entry, Had, Open};
+use pass::{Place, Places};
+use state::Gate;
+
+pub(crate) use pass::Pass;
+pub(crate) use rate::Comer;
 
 /// How long a delivery may wait for its turn at an endpoint whose requests end sooner than that,
 /// before it goes to the slow lane. Its message waits with it, so it is well under a batch's
@@ -31,16 +48,28 @@ const GONE: Duration = Duration::from_secs(10);
 /// How often gates that have nothing left to say are forgotten.
 const SWEEP: Duration = Duration::from_secs(60);
 
+/// What gates let through.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Limits {
+    /// Requests at once to one endpoint.
+    pub(crate) endpoint: u32,
+    /// Requests at once to one host; twice as many with those of endpoints that have none.
+    pub(crate) host: u32,
+    /// The same of one tenant.
+    pub(crate) tenant: u32,
+    /// The rules of circuit breakers; none where they are switched off.
+    pub(crate) breaker: Option<breaker::Rules>,
+}
+
 /// The gates of all endpoints. Bounded: by the attempts in flight, and by [`state::REMEMBERED`]
 /// beyond them.
 pub(crate) struct Gates {
-    most: u32,
+    limits: Limits,
+    /// How many dispatchers share the rate limits.
+    dispatchers: watch::Receiver<NonZeroU32>,
+    notices: Arc<Notices>,
+    breakers: Breakers,
     gates: Mutex<Open>,
-}
-
-struct Open {
-    by_endpoint: HashMap<EndpointId, Gate>,
-    swept_at: Instant,
 }
 
 /// Why an endpoint isn't sent anything now.
@@ -48,150 +77,114 @@ struct Open {
 pub(crate) enum Closed {
     /// It asked to be left alone for so long.
     Paused(Duration),
-    /// It has as many requests as it bears.
-    Crowded,
+    /// Its circuit breaker is open for so long, or others probe it since.
+    Broken(Duration),
+    /// It has had its requests, and the turn of this one is after so long.
+    Limited(Duration),
+    /// It, its host or its tenant has as many requests as it bears. None of the endpoint's has
+    /// ended for so long.
+    Crowded(Duration),
 }
 
-/// The right to send an endpoint one request; its place is free again when this is dropped.
-pub(crate) struct Pass {
-    gates: Arc<Gates>,
-    endpoint: EndpointId,
-    round: Round,
-    begun: Instant,
+/// Who comes to a gate.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Caller<'a> {
+    pub(crate) endpoint: &'a Endpoint,
+    pub(crate) comer: Comer,
 }
 
 impl Gates {
-    /// Gates that let no more than `most` requests through to one endpoint at once.
-    pub(crate) fn new(most: u32) -> Arc<Self> {
+    pub(crate) fn new(
+        limits: Limits,
+        dispatchers: watch::Receiver<NonZeroU32>,
+        notices: Arc<Notices>,
+        breakers: Breakers,
+    ) -> Arc<Self> {
         Arc::new(Self {
-            most,
-            gates: Mutex::new(Open {
-                by_endpoint: HashMap::new(),
-                swept_at: Instant::now(),
-            }),
+            limits,
+            dispatchers,
+            notices,
+            breakers,
+            gates: Mutex::new(Open::new(limits)),
         })
     }
 
-    /// Waits a moment for its turn, where there is a crowd and it moves.
-    pub(crate) async fn enter(self: &Arc<Self>, endpoint: EndpointId) -> Result<Pass, Closed> {
-        let deadline = Instant::now() + TURN;
-        let mut place = None;
+    /// Waits a moment for its turn, where there is a crowd and it moves, or the rate limit has it
+    /// soon.
+    pub(crate) async fn enter(self: &Arc<Self>, caller: Caller<'_>) -> Result<Pass, Closed> {
+        let places = Places::of(caller.endpoint);
+        let mut deadline = Instant::now() + TURN;
+        let mut had = Had::None;
+        let mut place: Option<Place> = None;
         loop {
-            let comer = match place {
-                None => Comer::New,
-                Some(_) => Comer::Queued,
-            };
-            let place = match self.ask(endpoint, comer) {
-                Entry::Admitted(round) => return Ok(self.pass(endpoint, round)),
-                Entry::Paused(rest) => return Err(Closed::Paused(rest)),
-                Entry::Crowded => return Err(Closed::Crowded),
-                Entry::Queue(turns) => place.get_or_insert_with(|| self.place(endpoint, turns)),
-            };
-            if timeout_at(deadline, place.turns.notified()).await.is_err() {
-                self.with(endpoint, Gate::stall);
-                return Err(Closed::Crowded);
+            let stands = place.as_ref().map(|place| place.before);
+            match self.ask(&caller, &places, stands, had) {
+                Entry::Admitted(stamp) => {
+                    return Ok(Pass {
+                        gates: Arc::clone(self),
+                        places,
+                        stamp,
+                        begun: Instant::now(),
+                    });
+                }
+                Entry::Closed(closed) => return Err(closed),
+                Entry::Turn(at) => {
+                    had = Had::Token;
+                    sleep_until(at).await;
+                    deadline = at + TURN;
+                    continue;
+                }
+                Entry::Queue(before, turns) => {
+                    had = Had::Token;
+                    place = Some(Place {
+                        gates: Arc::clone(self),
+                        places: places.clone(),
+                        before,
+                        turns,
+                    });
+                }
+                Entry::Stay => {}
+            }
+            if let Some(place) = &place
+                && timeout_at(deadline, place.turns.notified()).await.is_err()
+            {
+                return Err(Closed::Crowded(place.stall()));
             }
         }
     }
 
-    fn ask(&self, endpoint: EndpointId, comer: Comer) -> Entry {
-        let now = Instant::now();
-        let mut open = self.locked();
-        open.sweep(now);
-        let gate = open
-            .by_endpoint
-            .entry(endpoint)
-            .or_insert_with(|| Gate::new(self.most));
-        gate.enter(comer, now)
-    }
-
-    fn pass(self: &Arc<Self>, endpoint: EndpointId, round: Round) -> Pass {
-        Pass {
-            gates: Arc::clone(self),
-            endpoint,
-            round,
-            begun: Instant::now(),
-        }
-    }
-
-    fn place(self: &Arc<Self>, endpoint: EndpointId, turns: Arc<Notify>) -> Place {
-        Place {
-            gates: Arc::clone(self),
-            endpoint,
-            turns,
-        }
-    }
-
     /// Does something to a gate that is open, and closes it if nothing keeps it open.
-    fn with(&self, endpoint: EndpointId, change: impl FnOnce(&mut Gate)) {
-        let mut open = self.locked();
+    fn with(&self, open: &mut Open, endpoint: EndpointId, change: impl FnOnce(&mut Gate, Instant)) {
+        let now = Instant::now();
         if let Some(gate) = open.by_endpoint.get_mut(&endpoint) {
-            change(gate);
-            if gate.is_untouched() {
+            self.watched(endpoint, gate, now, |gate| change(gate, now));
+            if gate.is_untouched(now) {
                 open.by_endpoint.remove(&endpoint);
             }
         }
     }
 
+    /// Does something to a gate, and tells when that has changed its breaker.
+    fn watched<T>(
+        &self,
+        endpoint: EndpointId,
+        gate: &mut Gate,
+        now: Instant,
+        change: impl FnOnce(&mut Gate) -> T,
+    ) -> T {
+        let before = gate.breaker().map(|(_, turn)| turn);
+        let changed = change(gate);
+        if let Some((state, turn)) = gate.breaker()
+            && before != Some(turn)
+        {
+            gate.counted = self.breakers.count(state);
+            self.notices.tell(endpoint, state, now);
+        }
+        changed
+    }
+
     fn locked(&self) -> MutexGuard<'_, Open> {
         self.gates.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Open {
-    fn sweep(&mut self, now: Instant) {
-        let full = self.by_endpoint.len() >= state::REMEMBERED;
-        if full || now.duration_since(self.swept_at) >= SWEEP {
-            self.by_endpoint.retain(|_, gate| !gate.is_idle(now));
-            self.swept_at = now;
-        }
-    }
-}
-
-impl Pass {
-    /// The endpoint learns from what came of the request. `longest` is the most that its
-    /// `Retry-After` can ask for.
-    pub(crate) fn learn(&self, outcome: Outcome, longest: Duration) {
-        let now = Instant::now();
-        self.gates.with(self.endpoint, |gate| match outcome {
-            Outcome::Delivered => gate.succeeded(now),
-            Outcome::Gone => gate.pause(GONE, now),
-            Outcome::Failed {
-                retry_after,
-                pressure,
-            } => {
-                if pressure == Pressure::Overloaded {
-                    gate.overloaded(self.round, now);
-                }
-                if let Some(wait) = retry_after {
-                    gate.pause(wait.min(longest), now);
-                }
-            }
-        });
-    }
-}
-
-impl Drop for Pass {
-    fn drop(&mut self) {
-        let ended = if self.begun.elapsed() < TURN {
-            Ended::Quickly
-        } else {
-            Ended::Slowly
-        };
-        self.gates.with(self.endpoint, |gate| gate.leave(ended));
-    }
-}
-
-/// A place in the queue before a gate, which the gate has counted.
-struct Place {
-    gates: Arc<Gates>,
-    endpoint: EndpointId,
-    turns: Arc<Notify>,
-}
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        self.gates.with(self.endpoint, Gate::leave_queue);
     }
 }
 

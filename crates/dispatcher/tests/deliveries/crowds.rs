@@ -8,7 +8,7 @@ use domain::report::Standing;
 use testkit::receiver::Request;
 use testkit::{Receiver, Respond};
 
-use crate::world::{SOON, World, shard};
+use crate::world::{SOON, World, config, shard};
 
 /// The requests of each event, in their order.
 fn by_event(requests: &[Request]) -> HashMap<String, Vec<Request>> {
@@ -45,7 +45,8 @@ async fn a_crowd_arrives_once_each() {
 /// An endpoint that fails at once is no reason to be late, though it is sent less at a time.
 #[tokio::test]
 async fn a_crowd_of_failures_keeps_the_schedule() {
-    let world = World::start().await;
+    // A breaker would put it off.
+    let world = World::with(config(&["--dispatcher-breaker=off"])).await;
     let script = [Respond::status(500), Respond::status(500), Respond::ok()];
     let receiver = Receiver::start_for_each("webhook-id", script).await;
     let endpoint = world.endpoint(&receiver.url(), &[2, 5]).await;

@@ -6,12 +6,14 @@
 )]
 
 mod batches;
+mod breaker;
 mod bulk;
 mod crowds;
 mod custody;
 mod endpoints;
 mod outage;
 mod progress;
+mod rates;
 mod retries;
 mod signing;
 mod world;

@@ -1,6 +1,7 @@
 //! What follows a failure.
 
-use std::time::Duration;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, SystemTime};
 
 use broker::topology::queue;
 use domain::report::{Report, Standing};
@@ -94,6 +95,62 @@ async fn gone_is_not_tried_again() {
     world.publish(std::slice::from_ref(&next)).await;
     world.drained(&queue::dispatch_fresh(shard())).await;
     assert_eq!(receiver.requests().len(), 1);
+    world.stop().await;
+}
+
+/// However it is asked for, by whatever answer: nothing is sent to the endpoint before, and what
+/// comes meanwhile waits with the broker and not here.
+#[rstest::rstest]
+#[case::seconds(429, |_| "4".to_owned())]
+#[case::date(503, |asked: SystemTime| httpdate::fmt_http_date(asked + Duration::from_secs(5)))]
+#[tokio::test]
+async fn every_form_of_retry_after_delays_the_whole_endpoint(
+    #[case] status: u16,
+    #[case] value: fn(SystemTime) -> String,
+) {
+    let world = World::start().await;
+    let is_first = AtomicBool::new(true);
+    let receiver = Receiver::with(move |_| {
+        if is_first.swap(false, Ordering::Relaxed) {
+            Respond::status(status).header(RETRY_AFTER, &value(SystemTime::now()))
+        } else {
+            Respond::ok()
+        }
+    })
+    .await;
+    let endpoint = world.endpoint(&receiver.url(), &[1, 10]).await;
+    let first = world.dispatch(endpoint);
+    world.publish(std::slice::from_ref(&first)).await;
+    world.reports(&first, 1).await;
+    let others: Vec<_> = (0..20).map(|_| world.dispatch(endpoint)).collect();
+    world.publish(&others).await;
+    world.drained(&queue::dispatch_fresh(shard())).await;
+    assert_eq!(receiver.requests().len(), 1, "all wait");
+
+    let requests = receiver.wait_for(22, SOON).await;
+    // A date is of whole seconds, and the delivery's own wait may end a twentieth early.
+    let earliest = requests[0].at + Duration::from_millis(3_800);
+    assert!(requests[1..].iter().all(|one| one.at >= earliest));
+    for dispatch in &others {
+        let report = world.reports(dispatch, 1).await.remove(0);
+        assert!(matches!(report.standing, Standing::Delivered { attempt } if attempt.get() == 1));
+    }
+    world.stop().await;
+}
+
+/// Nobody can put an endpoint off for longer than its policy's longest wait.
+#[tokio::test]
+async fn retry_after_is_clamped_to_the_policy() {
+    let world = World::start().await;
+    let asks = Respond::status(429).header(RETRY_AFTER, "86400");
+    let receiver = Receiver::start([asks, Respond::ok()]).await;
+    let endpoint = world.endpoint(&receiver.url(), &[1, 3]).await;
+    let both = [world.dispatch(endpoint), world.dispatch(endpoint)];
+    world.publish(&both[..1]).await;
+    world.reports(&both[0], 1).await;
+    world.publish(&both[1..]).await;
+    let requests = receiver.wait_for(3, SOON).await;
+    assert!(requests[1].at - requests[0].at >= Duration::from_millis(2_850));
     world.stop().await;
 }
 

@@ -10,6 +10,7 @@ use bytes::Bytes;
 use clap::Parser;
 use dispatcher::{Config, Parts};
 use domain::attempt::{AttemptNumber, Trigger};
+use domain::breaker::{BreakerNotice, BreakerState};
 use domain::delivery::{Delivery, Due};
 use domain::dispatch::{Content, Custody, Dispatch, Payload};
 use domain::endpoint::BodyFormat;
@@ -48,11 +49,19 @@ pub(crate) struct World {
     pub(crate) health: Health,
     postgres: Proxy,
     rabbitmq: Proxy,
+    broker: Broker,
     life: Lifecycle,
     publisher: Publisher,
     reports: Mutex<broker::Consumer>,
     dead: Mutex<broker::Consumer>,
-    gathered: Mutex<Vec<Report>>,
+    gathered: Mutex<Gathered>,
+}
+
+/// What came out of the results.
+#[derive(Default)]
+struct Gathered {
+    reports: Vec<Report>,
+    breakers: Vec<BreakerNotice>,
 }
 
 #[derive(Parser)]
@@ -102,14 +111,6 @@ impl World {
             Mutex::new(broker.consumer(options, CancellationToken::new()))
         };
         let health = Health::new();
-        let parts = Parts {
-            broker: proxied,
-            store: store.clone(),
-            endpoints: endpoints.clone(),
-            shards: Shards::ONE,
-        };
-        let role = dispatcher::run(config, parts, life.clone(), health.clone());
-        life.spawn(async move { role.await.unwrap() });
         let world = Self {
             tenant,
             secret: signature::Secret::from_bytes(vec![7; 32]).unwrap(),
@@ -117,6 +118,7 @@ impl World {
             reports: consumer(queue::results()),
             dead: consumer(queue::dead()),
             gathered: Mutex::default(),
+            broker: proxied,
             stack,
             store,
             endpoints,
@@ -125,8 +127,21 @@ impl World {
             rabbitmq,
             life,
         };
-        world.ready().await;
+        world.join(config).await;
         world
+    }
+
+    /// Starts a further dispatcher.
+    pub(crate) async fn join(&self, config: Config) {
+        let parts = Parts {
+            broker: self.broker.clone(),
+            store: self.store.clone(),
+            endpoints: self.endpoints.clone(),
+            shards: Shards::ONE,
+        };
+        let role = dispatcher::run(config, parts, self.life.clone(), self.health.clone());
+        self.life.spawn(async move { role.await.unwrap() });
+        self.ready().await;
     }
 
     pub(crate) async fn ready(&self) {
@@ -235,28 +250,51 @@ impl World {
         count: usize,
         limit: Duration,
     ) -> Vec<Report> {
+        let found = self.gather(limit, |gathered| {
+            let wanted = |report: &&Report| report.delivery.id == of.due.delivery.id;
+            let found: Vec<Report> = gathered.reports.iter().filter(wanted).cloned().collect();
+            (found.len() >= count).then_some(found)
+        });
+        let found = found.await;
+        found.unwrap_or_else(|| panic!("not {count} reports of the delivery within {limit:?}"))
+    }
+
+    /// Waits until what was told of breakers is as wanted. Changes that follow one another at once
+    /// may be told as one.
+    pub(crate) async fn breakers(&self, what: &str, is_wanted: impl Fn(&[BreakerState]) -> bool) {
+        let states = |gathered: &Gathered| -> Vec<_> {
+            let told = gathered.breakers.iter();
+            told.map(|one| one.standing.state).collect()
+        };
+        let found = self.gather(SOON, |gathered| is_wanted(&states(gathered)).then_some(()));
+        if found.await.is_none() {
+            panic!("not {what}: {:?}", states(&*self.gathered.lock().await));
+        }
+    }
+
+    /// Takes results until what is wanted is among them.
+    async fn gather<T>(&self, limit: Duration, find: impl Fn(&Gathered) -> Option<T>) -> Option<T> {
         let mut consumer = self.reports.lock().await;
         let mut gathered = self.gathered.lock().await;
         let gather = async {
             loop {
-                let wanted = |report: &&Report| report.delivery.id == of.due.delivery.id;
-                let found: Vec<Report> = gathered.iter().filter(wanted).cloned().collect();
-                if found.len() >= count {
+                if let Some(found) = find(&gathered) {
                     return found;
                 }
                 let message = consumer.next().await.expect("the test isn't over");
                 let kind = message.properties.kind.as_deref();
-                if kind == Some(MessageType::Report.as_str()) {
-                    for item in batch::split(message.body.clone()).unwrap() {
-                        gathered.push(wire::report::decode(item).unwrap());
+                let kind = kind.and_then(MessageType::from_name);
+                for item in batch::split(message.body.clone()).unwrap() {
+                    if kind == Some(MessageType::Breakers) {
+                        gathered.breakers.push(wire::breaker::decode(item).unwrap());
+                    } else if kind == Some(MessageType::Report) {
+                        gathered.reports.push(wire::report::decode(item).unwrap());
                     }
                 }
                 message.ack().await;
             }
         };
-        tokio::time::timeout(limit, gather)
-            .await
-            .unwrap_or_else(|_| panic!("not {count} reports of the delivery within {limit:?}"))
+        tokio::time::timeout(limit, gather).await.ok()
     }
 
     /// The next that is told of how far a queue has been taken, and is as wanted.

@@ -105,7 +105,7 @@ impl Beside {
 
     /// The endpoint as it is shown; a new one has had no attempt and holds nothing.
     pub(super) fn show(&self, record: EndpointRecord) -> Endpoint {
-        let health = self.health.get(&record.id).cloned().unwrap_or_default();
+        let health = self.health.get(&record.id).copied().unwrap_or_default();
         let health = Health::of(&record, health);
         let settings = record.settings;
         Endpoint {
