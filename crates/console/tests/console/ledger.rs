@@ -46,6 +46,17 @@ async fn all_passed(world: &World) {
     world.store.record_watermarks(&told).await.unwrap();
 }
 
+/// An endpoint of acme's that keeps what is held.
+async fn paused_endpoint(world: &World) -> serde_json::Value {
+    let endpoint = world.endpoint(&world.acme).await;
+    let pause = world
+        .acme
+        .path(&format!("endpoints/{}/pause", text(&endpoint, "id")));
+    let paused = world.post(&world.acme.key, &pause, json!(null)).await;
+    assert_eq!(paused.status, 200, "{paused:?}");
+    endpoint
+}
+
 async fn run(world: &World, deed: Deed) -> Result<Summary, ReconcileError> {
     let parts = Parts {
         broker: world.broker.clone(),
@@ -68,7 +79,7 @@ async fn on_retry_lane(world: &World) -> u32 {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_ledger_is_shown_for_the_platform_and_for_a_tenant() {
     let world = World::start().await;
-    let endpoint = world.endpoint(&world.acme).await;
+    let endpoint = paused_endpoint(&world).await;
     for standing in [DELIVERED, DELIVERED, HELD, overdue()] {
         past::delivery(&world, &world.acme, &endpoint, standing).await;
     }
@@ -155,7 +166,7 @@ async fn nothing_is_sent_while_fan_out_has_yet_to_publish() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_dry_run_counts_and_sends_nothing() {
     let world = World::start().await;
-    let endpoint = world.endpoint(&world.acme).await;
+    let endpoint = paused_endpoint(&world).await;
     for standing in [overdue(), overdue(), DELIVERED, HELD] {
         past::delivery(&world, &world.acme, &endpoint, standing).await;
     }
