@@ -68,6 +68,8 @@ impl Store {
             };
             let batch = oldest(&transaction, turn.allowance).await?;
             if batch.is_empty() {
+                // A transaction that is dropped ends a moment later, and keeps the turn so long.
+                transaction.rollback().await?;
                 return Ok(0);
             }
             let days: Vec<_> = batch.iter().map(|one| one.event.day()).collect();
