@@ -4,23 +4,25 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use crate::packages::Packages;
 use crate::server::Kind;
 
 /// Why a sandbox, or one of its servers, did not get where it should.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
     /// A package is missing and we may not install it.
-    #[error(
-        "{program} is not installed: run `apt-get install postgresql rabbitmq-server` as root, or \
-         give the URLs of servers that run elsewhere"
-    )]
+    #[error("{program} is not installed: run `apt-get install {packages}` as root{}", packages.instead)]
     Missing {
         /// What was looked for.
         program: &'static str,
+        /// The packages that it comes with.
+        packages: Packages,
     },
     /// The installation failed.
-    #[error("installing postgresql and rabbitmq-server failed:\n{output}")]
+    #[error("installing {packages} failed:\n{output}")]
     Install {
+        /// What was to be installed.
+        packages: Packages,
         /// The last lines that apt-get wrote.
         output: String,
     },

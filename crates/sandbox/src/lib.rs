@@ -3,7 +3,8 @@
 //! [`Servers::start`] finds the packages (or installs them where that is permitted), prepares a
 //! directory, and hands it to the **keeper**, a small shell script in a session of its own. The
 //! keeper starts both servers and stops them when the process it watches is gone, however that
-//! process ended, so nothing is left behind.
+//! process ended, so nothing is left behind. [`Browser::find`] does the same for a test's browser,
+//! which is a program and no server.
 //!
 //! **Invariants:** servers that already run on the machine are never connected to, configured or
 //! signalled. Everything listens on 127.0.0.1 and asks for a random password. A directory belongs
@@ -12,6 +13,7 @@
 mod access;
 mod account;
 mod broker;
+mod browser;
 mod command;
 mod directory;
 mod error;
@@ -25,8 +27,10 @@ mod server;
 mod servers;
 
 pub use access::Access;
+pub use browser::Browser;
 pub use error::StartError;
 pub use options::{Install, Options, Place, Progress, Step, Watch};
+pub use packages::Packages;
 pub use process::Process;
 pub use server::{Kind, Server};
 pub use servers::Servers;

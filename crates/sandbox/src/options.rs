@@ -4,6 +4,7 @@ use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::packages::Packages;
 use crate::process::Process;
 use crate::server::Kind;
 
@@ -105,7 +106,7 @@ pub enum Install {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Step {
     /// Packages are missing and are being installed; this takes a minute or so.
-    Installing,
+    Installing(Packages),
     /// The servers are being started.
     Starting,
     /// One server takes connections.
@@ -120,9 +121,9 @@ pub enum Step {
 impl fmt::Display for Step {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Installing => f.write_str(
-                "installing the Debian packages postgresql and rabbitmq-server \
-                 (their services are not started)",
+            Self::Installing(packages) => write!(
+                f,
+                "installing the Debian packages {packages} (their services are not started)"
             ),
             Self::Starting => f.write_str("starting a private Postgres and RabbitMQ"),
             Self::Ready { server, after } => {

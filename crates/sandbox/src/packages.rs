@@ -1,6 +1,7 @@
 //! The programs of Debian's packages, and their installation where it is permitted.
 
 use std::ffi::OsStr;
+use std::fmt;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -19,6 +20,42 @@ const SUDO_LIMIT: Duration = Duration::from_secs(5);
 /// The wrapper in /usr/sbin insists on root or on the package's own user; the script itself runs as
 /// anybody.
 const RABBITMQ: &str = "/usr/lib/rabbitmq/bin/rabbitmq-server";
+
+/// Debian packages that belong together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Packages {
+    names: &'static [&'static str],
+    /// What can be done instead of installing them.
+    pub(crate) instead: &'static str,
+}
+
+impl Packages {
+    /// The servers'.
+    pub(crate) const SERVERS: Self = Self {
+        names: &["postgresql", "rabbitmq-server"],
+        instead: ", or give the URLs of servers that run elsewhere",
+    };
+
+    /// A browser's, for tests.
+    pub(crate) const BROWSER: Self = Self {
+        names: &["chromium", "chromium-driver"],
+        instead: "",
+    };
+
+    /// What to say when a program that comes with them isn't there.
+    pub(crate) const fn missing(self, program: &'static str) -> StartError {
+        StartError::Missing {
+            program,
+            packages: self,
+        }
+    }
+}
+
+impl fmt::Display for Packages {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.names.join(" "))
+    }
+}
 
 /// Where the programs are.
 #[derive(Debug, Clone)]
@@ -41,40 +78,19 @@ pub(crate) struct PostgresBin {
 impl Programs {
     /// Finds the programs, after an installation if need be.
     pub(crate) async fn find(install: Install, progress: &Progress) -> Result<Self, StartError> {
-        match (Self::look(), install) {
-            (Err(StartError::Missing { program }), Install::WhenPermitted) => {
-                let Some(command) = installer().await else {
-                    return Err(StartError::Missing { program });
-                };
-                progress.tell(Step::Installing);
-                let ended = finish(command, INSTALL_SCRIPT, INSTALL_LIMIT).await?;
-                if !ended.success {
-                    return Err(StartError::Install {
-                        output: ended.output,
-                    });
-                }
-                Self::look()
-            }
-            (found, _) => found,
-        }
+        found_or_installed(Self::look, install, progress).await
     }
 
     fn look() -> Result<Self, StartError> {
         let postgres = postgres_bins();
         if postgres.is_empty() {
-            return Err(StartError::Missing {
-                program: "PostgreSQL",
-            });
+            return Err(Packages::SERVERS.missing("PostgreSQL"));
         }
         let rabbitmq_server = PathBuf::from(RABBITMQ);
         if !rabbitmq_server.is_file() {
-            return Err(StartError::Missing {
-                program: "RabbitMQ",
-            });
+            return Err(Packages::SERVERS.missing("RabbitMQ"));
         }
-        let epmd = on_path("epmd").ok_or(StartError::Missing {
-            program: "Erlang's epmd",
-        })?;
+        let epmd = on_path("epmd").ok_or(Packages::SERVERS.missing("Erlang's epmd"))?;
         let rabbitmqctl = rabbitmq_server.with_file_name("rabbitmqctl");
         Ok(Self {
             postgres,
@@ -128,19 +144,47 @@ fn postgres_bins() -> Vec<PostgresBin> {
     found
 }
 
-fn on_path(program: &str) -> Option<PathBuf> {
+pub(crate) fn on_path(program: &str) -> Option<PathBuf> {
     let path = std::env::var_os("PATH")?;
     std::env::split_paths(&path)
         .map(|directory| directory.join(program))
         .find(|p| p.is_file())
 }
 
-/// The command that runs the script on its standard input with root's rights, if we have them.
+/// What is there, after an installation of what is missing where that is permitted.
+pub(crate) async fn found_or_installed<T>(
+    look: impl Fn() -> Result<T, StartError>,
+    install: Install,
+    progress: &Progress,
+) -> Result<T, StartError> {
+    let (missing, packages) = match (look(), install) {
+        (Err(missing @ StartError::Missing { packages, .. }), Install::WhenPermitted) => {
+            (missing, packages)
+        }
+        (found, _) => return found,
+    };
+    let Some(mut command) = installer().await else {
+        return Err(missing);
+    };
+    command.args(packages.names);
+    progress.tell(Step::Installing(packages));
+    let ended = finish(command, INSTALL_SCRIPT, INSTALL_LIMIT).await?;
+    if !ended.success {
+        return Err(StartError::Install {
+            packages,
+            output: ended.output,
+        });
+    }
+    look()
+}
+
+/// The command that runs the script on its standard input with root's rights, if we have them; the
+/// script's arguments come next.
 async fn installer() -> Option<Command> {
     on_path("apt-get")?;
     if is_root().unwrap_or(false) {
         let mut shell = Command::new("sh");
-        shell.arg("-s");
+        shell.args(["-s", "--"]);
         return Some(shell);
     }
     on_path("sudo")?;
@@ -151,7 +195,7 @@ async fn installer() -> Option<Command> {
         .is_ok_and(|ended| ended.success);
     permitted.then(|| {
         let mut sudo = Command::new("sudo");
-        sudo.args(["-n", "sh", "-s"]);
+        sudo.args(["-n", "sh", "-s", "--"]);
         sudo
     })
 }

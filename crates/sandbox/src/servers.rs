@@ -9,7 +9,7 @@ use crate::directory::Directory;
 use crate::error::StartError;
 use crate::keeper::{Keeper, Orders};
 use crate::options::{Options, Progress, Step, Watch};
-use crate::packages::Programs;
+use crate::packages::{Packages, Programs};
 use crate::ports::Ports;
 use crate::process::{Process, Signal, signal};
 use crate::server::{Kind, Server};
@@ -240,7 +240,7 @@ fn account(user: &str, program: &'static str) -> Result<Account, StartError> {
             "reading",
             std::path::Path::new("/etc/passwd"),
         ))?
-        .ok_or(StartError::Missing { program })
+        .ok_or(Packages::SERVERS.missing(program))
 }
 
 /// Ends servers whose keeper was killed: we hold the lock, so nobody keeps them.

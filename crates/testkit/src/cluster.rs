@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
-use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
@@ -16,6 +15,7 @@ use tempfile::TempDir;
 use tokio::process::{Child, Command};
 use tokio::time::timeout;
 
+use crate::port::free_port;
 use crate::usage::{Usage, usage};
 use crate::{Fetched, Stack, eventually, fetch};
 
@@ -342,22 +342,35 @@ impl Cluster {
     /// # Panics
     /// When it fails.
     pub async fn run(&self, arguments: &[&str]) -> String {
+        self.try_run(arguments)
+            .await
+            .unwrap_or_else(|said| panic!("posthaste {}: {said}", arguments.join(" ")))
+    }
+
+    /// Runs a command of the program to its end, and returns what it answered.
+    ///
+    /// # Errors
+    /// What it said when it failed.
+    ///
+    /// # Panics
+    /// When the program can't be run.
+    pub async fn try_run(&self, arguments: &[&str]) -> Result<String, String> {
         let output = self
             .command()
             .args(arguments)
             .output()
             .await
             .expect("the program runs");
-        assert!(
-            output.status.success(),
-            "posthaste {}: {}",
-            arguments.join(" "),
-            String::from_utf8_lossy(&output.stderr)
-        );
-        String::from_utf8(output.stdout)
-            .expect("the program writes text")
-            .trim()
-            .to_owned()
+        let said = if output.status.success() {
+            Ok(output.stdout)
+        } else {
+            Err(output.stderr)
+        };
+        let text = |bytes| {
+            let text = String::from_utf8(bytes).expect("the program writes text");
+            text.trim().to_owned()
+        };
+        said.map(text).map_err(text)
     }
 
     fn command(&self) -> Command {
@@ -375,13 +388,3 @@ impl Cluster {
 
 /// What a test's receivers need: they listen on loopback, without TLS.
 const LOOPBACK: [&str; 3] = ["--allow-network", "127.0.0.0/8", "--allow-http"];
-
-/// A port that nobody listens on now. Somebody else may take it before we do; then the role fails
-/// to start, and says so.
-fn free_port() -> u16 {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("loopback has free ports");
-    listener
-        .local_addr()
-        .expect("a bound listener has an address")
-        .port()
-}

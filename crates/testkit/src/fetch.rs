@@ -44,23 +44,28 @@ pub async fn fetch(request: Request<Full<Bytes>>) -> Result<Fetched, std::io::Er
     timeout(LIMIT, exchange(request)).await?
 }
 
-async fn exchange(request: Request<Full<Bytes>>) -> Result<Fetched, std::io::Error> {
+/// Connects to where a request goes, and makes it one for that connection.
+pub(crate) async fn reach<B>(
+    request: Request<B>,
+) -> Result<(TcpStream, Request<B>), std::io::Error> {
     let (mut head, body) = request.into_parts();
     let missing = || std::io::Error::other("the URI has no authority");
     let authority = head.uri.authority().ok_or_else(missing)?.clone();
     let stream = TcpStream::connect((authority.host(), authority.port_u16().unwrap_or(80))).await?;
-    let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream))
-        .await
-        .map_err(failed)?;
     let host = authority.as_str().parse().map_err(std::io::Error::other)?;
     head.headers.entry(HOST).or_insert(host);
     let path = head.uri.path_and_query().map_or("/", |path| path.as_str());
     head.uri = path.parse::<Uri>().map_err(std::io::Error::other)?;
+    Ok((stream, Request::from_parts(head, body)))
+}
+
+async fn exchange(request: Request<Full<Bytes>>) -> Result<Fetched, std::io::Error> {
+    let (stream, request) = reach(request).await?;
+    let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream))
+        .await
+        .map_err(failed)?;
     let answer = async {
-        let (head, body) = sender
-            .send_request(Request::from_parts(head, body))
-            .await?
-            .into_parts();
+        let (head, body) = sender.send_request(request).await?.into_parts();
         let body = body.collect().await?.to_bytes();
         Ok(Fetched {
             status: head.status,
@@ -79,6 +84,6 @@ async fn exchange(request: Request<Full<Bytes>>) -> Result<Fetched, std::io::Err
     }
 }
 
-fn failed(error: hyper::Error) -> std::io::Error {
+pub(crate) fn failed(error: hyper::Error) -> std::io::Error {
     std::io::Error::other(error)
 }

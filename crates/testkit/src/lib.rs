@@ -2,7 +2,7 @@
 //!
 //! [`Stack::new`] gives a test a database and a virtual host of its own, on servers that all test
 //! binaries of one `cargo test` share and that end with it; [`Cluster`] runs the real program on
-//! them. [`receiver`] and [`raw`] play endpoints that are well or ill behaved, [`proxy`] spoils the
+//! them, and [`Browser`] looks at its pages. [`receiver`] and [`raw`] play endpoints that are well or ill behaved, [`proxy`] spoils the
 //! network in between, and [`eventually`] is the one way to wait.
 //!
 //! **Invariant:** nothing here touches servers that the machine runs already, and no test sleeps:
@@ -10,8 +10,11 @@
 //! crate for tests.
 
 mod broker_admin;
+mod browser;
 mod eventually;
 mod fetch;
+mod followed;
+mod port;
 mod shared;
 mod stack;
 
@@ -22,9 +25,11 @@ pub mod receiver;
 pub mod usage;
 
 pub use broker_admin::{BrokerAdmin, Depth, Message};
+pub use browser::Browser;
 pub use cluster::Cluster;
 pub use eventually::{Sighting, eventually};
 pub use fetch::{Fetched, fetch};
+pub use followed::Followed;
 pub use proxy::Proxy;
 pub use receiver::{Receiver, Respond};
 pub use shared::server_options;
