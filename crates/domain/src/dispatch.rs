@@ -6,8 +6,10 @@ use bytes::Bytes;
 use time::OffsetDateTime;
 
 use crate::delivery::Due;
+use crate::event::Event;
 use crate::event_type::EventType;
 use crate::id::{EventId, TenantId};
+use crate::limits;
 use crate::tier::Wait;
 use crate::trace::TraceContext;
 
@@ -30,13 +32,42 @@ pub struct Content {
     pub trace: TraceContext,
 }
 
+/// The publisher's trace goes on as it came: an attempt is part of the publisher's trace, and not
+/// of the batch that its event happened to travel in.
+impl From<&Event> for Content {
+    fn from(event: &Event) -> Self {
+        Self {
+            event: event.id,
+            tenant: event.tenant,
+            event_type: event.event_type.clone(),
+            timestamp: event.timestamp,
+            accepted_at: event.accepted_at,
+            payload: Payload::of(&event.data),
+            trace: event.trace.clone(),
+        }
+    }
+}
+
 /// The payload of a delivery.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Payload {
     /// JSON text, byte for byte as published.
     Inline(Bytes),
-    /// In the event's row, since it is larger than [`crate::limits::INLINE_PAYLOAD_BYTES`].
+    /// In the event's row, since it is larger than [`limits::INLINE_PAYLOAD_BYTES`].
     Stored,
+}
+
+impl Payload {
+    /// How these bytes travel: by reference, if they are larger than
+    /// [`limits::INLINE_PAYLOAD_BYTES`].
+    #[must_use]
+    pub fn of(data: &Bytes) -> Self {
+        if data.len() > limits::INLINE_PAYLOAD_BYTES {
+            Self::Stored
+        } else {
+            Self::Inline(data.clone())
+        }
+    }
 }
 
 /// One delivery in a message.

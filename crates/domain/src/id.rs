@@ -45,6 +45,9 @@ pub enum Replay {}
 /// Marks identifiers of entries in the audit.
 #[derive(Debug)]
 pub enum Audit {}
+/// Marks identifiers of sessions in the dashboard.
+#[derive(Debug)]
+pub enum Session {}
 /// Marks identifiers of running dispatchers.
 #[derive(Debug)]
 pub enum Dispatcher {}
@@ -85,6 +88,10 @@ impl Kind for Audit {
     const PREFIX: &'static str = "aud";
     const NAME: &'static str = "audit id";
 }
+impl Kind for Session {
+    const PREFIX: &'static str = "ses";
+    const NAME: &'static str = "session id";
+}
 impl Kind for Dispatcher {
     const PREFIX: &'static str = "dsp";
     const NAME: &'static str = "dispatcher id";
@@ -108,6 +115,8 @@ pub type DeadLetterId = Id<DeadLetter>;
 pub type ReplayId = Id<Replay>;
 /// Names one entry in the audit.
 pub type AuditId = Id<Audit>;
+/// Names one session in the dashboard.
+pub type SessionId = Id<Session>;
 /// Names one dispatcher, from its start to its end.
 pub type DispatcherId = Id<Dispatcher>;
 
@@ -164,19 +173,28 @@ impl EventId {
 }
 
 impl DeliveryId {
-    /// The id of an event's first delivery to an endpoint: a UUIDv5, so that a fan-out that is
-    /// repeated names the same delivery.
+    /// The id of an event's first delivery to an endpoint, so that a fan-out that is repeated names
+    /// the same delivery.
     #[must_use]
     pub fn first(event: EventId, endpoint: EndpointId) -> Self {
-        Self::from_uuid(Uuid::new_v5(&event.uuid, endpoint.uuid.as_bytes()))
+        Self::from_uuid(near(event.uuid, endpoint.uuid))
     }
 
     /// The id of the delivery that repeats `original` because of `cause`, a replay or a dead
-    /// letter: a UUIDv5, so that work repeated after a crash names the same delivery.
+    /// letter, so that work repeated after a crash names the same delivery.
     #[must_use]
     pub fn repeated<K>(cause: Id<K>, original: Self) -> Self {
-        Self::from_uuid(Uuid::new_v5(&cause.uuid, original.uuid.as_bytes()))
+        Self::from_uuid(near(cause.uuid, original.uuid))
     }
+}
+
+/// A `UUIDv8` that `cause` and `of` determine. It begins with the first 48 bits of `cause`, which
+/// are the time of a `UUIDv7`: what is made in one moment stands in one place of an index, however
+/// large the index has become. The rest is of their `UUIDv5`.
+fn near(cause: Uuid, of: Uuid) -> Uuid {
+    let mut bytes = Uuid::new_v5(&cause, of.as_bytes()).into_bytes();
+    bytes[..6].copy_from_slice(&cause.as_bytes()[..6]);
+    Uuid::new_v8(bytes)
 }
 
 /// A text that isn't an identifier of the kind asked for.
@@ -278,6 +296,22 @@ mod tests {
         fn text_and_back(bits: u128) {
             let id = EventId::from_uuid(Uuid::from_u128(bits));
             prop_assert_eq!(id.to_string().parse::<EventId>(), Ok(id));
+        }
+
+        #[test]
+        fn deliveries_of_one_moment_stand_together(bits: u128, a: u128, b: u128) {
+            prop_assume!(a != b);
+            let event = EventId::from_uuid(Uuid::from_u128(bits));
+            let to = |endpoint| {
+                let endpoint = EndpointId::from_uuid(Uuid::from_u128(endpoint));
+                DeliveryId::first(event, endpoint)
+            };
+            prop_assert_eq!(to(a), to(a));
+            prop_assert_ne!(to(a), to(b));
+            for uuid in [to(a), to(b)].map(Id::uuid) {
+                prop_assert_eq!(uuid.get_version_num(), 8);
+                prop_assert!(uuid.as_bytes().starts_with(&bits.to_be_bytes()[..6]));
+            }
         }
 
         #[test]

@@ -48,6 +48,9 @@ pub const MESSAGE_BYTES: usize = 1024 * 1024;
 /// The most events that fan-out writes in one transaction.
 pub const FANOUT_BATCH_EVENTS: usize = 500;
 
+/// The most events in one message, or one transaction, of bulk work while others are served.
+pub const BULK_ITEMS: usize = 64;
+
 /// The largest payload that travels inside a delivery message, in bytes (32 KiB).
 ///
 /// A larger one is read from the event's row, once per dispatcher and not once per endpoint.
@@ -137,6 +140,21 @@ pub const PAGE_ROWS: u16 = 250;
 
 /// The rows on a page of a list where the caller names no number.
 pub const PAGE_ROWS_DEFAULT: u16 = 50;
+
+/// How long a portal link can be opened where its maker names no time.
+pub const PORTAL_LINK: Duration = Duration::from_secs(5 * 60);
+
+/// The shortest time for which a portal link can be opened.
+pub const PORTAL_LINK_MIN: Duration = Duration::from_secs(10);
+
+/// The longest time for which a portal link can be opened.
+pub const PORTAL_LINK_MAX: Duration = Duration::from_secs(60 * 60);
+
+/// How long a session lasts that a portal link opened. Nothing makes it longer.
+pub const PORTAL_SESSION: Duration = Duration::from_secs(60 * 60);
+
+/// How long a session lasts that an API key opened, unless the key is revoked before.
+pub const KEY_SESSION: Duration = Duration::from_secs(8 * 60 * 60);
 
 /// The most deliveries a second that a replay may ask for.
 pub const REPLAY_RATE: u16 = 5_000;

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use domain::fairness::{Company, Share};
 use domain::id::TenantId;
+use domain::limits;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 /// What a role knows of whom it serves, and how much bulk work takes beside it. Cheap to clone; all
@@ -114,9 +115,25 @@ impl Steps {
 }
 
 impl Step {
+    /// How many items a part of the step takes: `alone`, or fewer while others are served, who
+    /// have a whole part of it before them.
+    #[must_use]
+    pub fn most(&self, alone: usize) -> usize {
+        match &self.courtesy {
+            Some(bulk) if !bulk.is_alone() => alone.min(limits::BULK_ITEMS),
+            _ => alone,
+        }
+    }
+
     /// The step took this long, on work that was accepted so long ago. Rests, if it should, and
     /// then gives the place up.
     pub async fn end(self, took: Duration, age: Duration) {
+        self.rest(took, age).await;
+    }
+
+    /// A part of the step took this long, on work that was accepted so long ago. Rests, if it
+    /// should, before the next part.
+    pub async fn rest(&self, took: Duration, age: Duration) {
         let courtesy = self.courtesy.as_ref();
         let rest = courtesy.map_or(Duration::ZERO, |bulk| bulk.rest(took, age));
         // A timer, however short, is a millisecond.
@@ -152,15 +169,21 @@ mod tests {
         assert!(steps.begin().now_or_never().is_none());
         let began = tokio::time::Instant::now();
         for step in alone {
+            assert_eq!(step.most(1_000), 1_000);
             step.end(TOOK, Duration::ZERO).await;
         }
         assert_eq!(began.elapsed(), Duration::ZERO, "nobody is kept waiting");
 
         courtesy.normal(tenant(2));
         let single = steps.begin().await;
+        assert_eq!(single.most(1_000), limits::BULK_ITEMS);
+        assert_eq!(single.most(1), 1);
         assert!(steps.begin().now_or_never().is_none());
-        single.end(TOOK, Duration::ZERO).await;
+        single.rest(TOOK, Duration::ZERO).await;
         assert_eq!(began.elapsed(), TOOK * 3);
+        assert!(steps.begin().now_or_never().is_none(), "it goes on");
+        single.end(TOOK, Duration::ZERO).await;
+        assert_eq!(began.elapsed(), TOOK * 6);
         steps.ended().await;
     }
 
@@ -170,6 +193,7 @@ mod tests {
         let began = tokio::time::Instant::now();
         let (first, _second) = (steps.begin().await, steps.begin().await);
         assert!(steps.begin().now_or_never().is_none());
+        assert_eq!(first.most(1_000), 1_000);
         first.end(TOOK, Duration::ZERO).await;
         let _third = steps.begin().await;
         assert_eq!(began.elapsed(), Duration::ZERO);

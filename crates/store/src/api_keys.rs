@@ -1,21 +1,15 @@
 //! API keys: 256 random bits that only their owner has; the record has their SHA-256.
 
-use std::fmt;
-
-use base64::Engine;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use domain::id::{ApiKeyId, TenantId};
-use sha2::{Digest, Sha256};
 use time::OffsetDateTime;
 use tokio_postgres::Row;
 use uuid::Uuid;
-use zeroize::Zeroizing;
 
 use crate::error::StoreError;
-use crate::keyring;
 use crate::page::{Cursor, Page, PageRequest};
 use crate::pool::Store;
 use crate::sql::{execute, get, id, optional_id, row, rows};
+use crate::token::{Token, TokenDigest};
 
 /// What every key's text begins with, so that people and secret scanners recognise it.
 const PREFIX: &str = "phk_";
@@ -86,49 +80,6 @@ impl Reach {
     }
 }
 
-/// A key's text. Wiped from memory on drop and never shown by `Debug`.
-pub struct ApiKeyText(Zeroizing<String>);
-
-impl ApiKeyText {
-    fn generate() -> Result<Self, StoreError> {
-        let bits: Zeroizing<[u8; 32]> = keyring::random()?;
-        let mut text = Zeroizing::new(String::with_capacity(PREFIX.len() + 43));
-        text.push_str(PREFIX);
-        URL_SAFE_NO_PAD.encode_string(bits.as_slice(), &mut text);
-        Ok(Self(text))
-    }
-
-    /// The text, to be shown once to the key's owner.
-    #[must_use]
-    pub fn expose(&self) -> &str {
-        &self.0
-    }
-}
-
-impl fmt::Debug for ApiKeyText {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("ApiKeyText(redacted)")
-    }
-}
-
-/// The SHA-256 of a key's text: what the record holds and a presented key is looked up by.
-///
-/// A look-up needs no constant time: what it would leak is of the hash of 256 random bits.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct KeyDigest([u8; 32]);
-
-impl KeyDigest {
-    /// The digest of a presented key.
-    #[must_use]
-    pub fn of(presented: &str) -> Self {
-        Self(Sha256::digest(presented.as_bytes()).into())
-    }
-
-    pub(crate) fn from_column(bytes: &[u8]) -> Option<Self> {
-        bytes.try_into().ok().map(Self)
-    }
-}
-
 /// An API key, its text apart.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ApiKey {
@@ -164,18 +115,15 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError::NotFound`] when its tenant does not exist.
-    pub async fn create_api_key(
-        &self,
-        new: &NewApiKey,
-    ) -> Result<(ApiKey, ApiKeyText), StoreError> {
+    pub async fn create_api_key(&self, new: &NewApiKey) -> Result<(ApiKey, Token), StoreError> {
         const CREATE: &str = "-- api_key_create
             insert into api_keys (id, name, tenant_id, scopes, key_sha256, hint)
             select $1, $2, $3, $4, $5, $6
             where $3::uuid is null
                or exists (select 1 from tenants where id = $3 and deleted_at is null)
             returning id, name, tenant_id, scopes, hint, created_at, revoked_at";
-        let text = ApiKeyText::generate()?;
-        let digest = KeyDigest::of(text.expose());
+        let text = Token::generate(PREFIX)?;
+        let digest = TokenDigest::of(text.expose());
         let hint = &text.expose()[..HINT_LENGTH];
         let scopes: Vec<&str> = new.scopes.iter().map(|scope| scope.as_str()).collect();
         let key = self
@@ -189,7 +137,7 @@ impl Store {
                         &new.name,
                         &new.reach.column(),
                         &scopes,
-                        &digest.0.as_slice(),
+                        &digest.column(),
                         &hint,
                     ],
                 )

@@ -4,7 +4,7 @@
 //! right after it where it is not. Nothing changes or removes an entry.
 
 use deadpool_postgres::GenericClient;
-use domain::id::{ApiKeyId, AuditId, Id, TenantId};
+use domain::id::{ApiKeyId, AuditId, Id, SessionId, TenantId};
 use time::OffsetDateTime;
 use tokio_postgres::Row;
 use uuid::Uuid;
@@ -14,11 +14,28 @@ use crate::page::{Cursor, Page, PageRequest};
 use crate::pool::Store;
 use crate::sql::{execute, get, id, optional_id, rows};
 
+/// Who does something: a key, itself or through a session in the dashboard that came from it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Actor {
+    /// The key: the one that asks, that opened the session, or that made the link which did.
+    pub key: ApiKeyId,
+    /// The session, where it is done in one.
+    pub session: Option<SessionId>,
+}
+
+impl Actor {
+    /// A key itself.
+    #[must_use]
+    pub const fn key(key: ApiKeyId) -> Self {
+        Self { key, session: None }
+    }
+}
+
 /// What is written down of a deed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Deed {
-    /// The key that asked for it.
-    pub by: ApiKeyId,
+    /// Who asked for it.
+    pub by: Actor,
     /// Whose data it was done to; none: the platform's.
     pub tenant: Option<TenantId>,
     /// What was done.
@@ -56,6 +73,12 @@ pub enum Action {
     EndpointPaused,
     /// An endpoint was resumed.
     EndpointResumed,
+    /// A test event was sent to an endpoint.
+    EndpointTested,
+    /// A link to a tenant's part of the dashboard was made.
+    PortalLinkCreated,
+    /// A session in the dashboard was opened.
+    SessionOpened,
 }
 
 impl Action {
@@ -75,6 +98,9 @@ impl Action {
             Self::DeadLettersDiscarded => "dead_letters.discarded",
             Self::EndpointPaused => "endpoint.paused",
             Self::EndpointResumed => "endpoint.resumed",
+            Self::EndpointTested => "endpoint.tested",
+            Self::PortalLinkCreated => "portal_link.created",
+            Self::SessionOpened => "session.opened",
         }
     }
 }
@@ -88,8 +114,8 @@ pub struct Entry {
     pub at: OffsetDateTime,
     /// Whose data it was done to; none: the platform's.
     pub tenant: Option<TenantId>,
-    /// The key that asked for it.
-    pub key: ApiKeyId,
+    /// Who asked for it.
+    pub by: Actor,
     /// As the key was called then.
     pub key_name: String,
     /// The name of an [`Action`]; a later version may know more of them.
@@ -116,7 +142,7 @@ impl Store {
     /// [`StoreError::Unavailable`] when the database is.
     pub async fn audit_entries(&self, page: PageRequest) -> Result<Page<Entry>, StoreError> {
         const LIST: &str = "-- audit_list
-            select id, at, tenant_id, key_id, key_name, action, subject, detail
+            select id, at, tenant_id, key_id, key_name, session_id, action, subject, detail
             from audit where (at, id) < ($1, $2)
             order by at desc, id desc limit $3";
         self.bounded(async {
@@ -136,8 +162,8 @@ impl Store {
 /// Writes a deed down beside what it did.
 pub(crate) async fn write<C: GenericClient>(client: &C, deed: &Deed) -> Result<(), StoreError> {
     const INSERT: &str = "-- audit_insert
-        insert into audit (id, tenant_id, key_id, key_name, action, subject, detail)
-        select $1, $2, $3, coalesce((select name from api_keys where id = $3), ''), $4, $5, $6";
+        insert into audit (id, tenant_id, key_id, key_name, action, subject, detail, session_id)
+        select $1, $2, $3, coalesce((select name from api_keys where id = $3), ''), $4, $5, $6, $7";
     let tenant = deed.tenant.map(Id::uuid);
     execute(
         client,
@@ -145,10 +171,11 @@ pub(crate) async fn write<C: GenericClient>(client: &C, deed: &Deed) -> Result<(
         &[
             &Uuid::now_v7(),
             &tenant,
-            &deed.by.uuid(),
+            &deed.by.key.uuid(),
             &deed.action.as_str(),
             &deed.subject,
             &deed.detail,
+            &deed.by.session.map(Id::uuid),
         ],
     )
     .await?;
@@ -160,7 +187,10 @@ fn entry(row: &Row) -> Result<Entry, StoreError> {
         id: id(row, "id")?,
         at: get(row, "at")?,
         tenant: optional_id(row, "tenant_id")?,
-        key: id(row, "key_id")?,
+        by: Actor {
+            key: id(row, "key_id")?,
+            session: optional_id(row, "session_id")?,
+        },
         key_name: get(row, "key_name")?,
         action: get(row, "action")?,
         subject: get(row, "subject")?,

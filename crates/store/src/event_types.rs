@@ -64,6 +64,15 @@ pub struct CatalogueEntry {
     pub audience: Audience,
 }
 
+/// The name of an event type that is offered, and what it means.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EventTypeName {
+    /// Its name.
+    pub name: EventType,
+    /// What it means.
+    pub description: String,
+}
+
 /// What an event type is to be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct NewEntry<'a> {
@@ -92,6 +101,31 @@ impl Store {
             let client = self.client().await?;
             let found = rows(&client, LIST, &[&audience.as_str(), &EVENT_TYPES]).await?;
             found.iter().map(entry).collect()
+        })
+        .await
+    }
+
+    /// The names of what is offered to an audience, in their order, at most [`EVENT_TYPES`].
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] when the database is.
+    pub async fn event_type_names(
+        &self,
+        audience: Audience,
+    ) -> Result<Vec<EventTypeName>, StoreError> {
+        const LIST: &str = "-- event_type_names
+            select name, description from event_types
+            where audience = $1 and archived_at is null order by name limit $2";
+        self.bounded(async {
+            let client = self.client().await?;
+            let found = rows(&client, LIST, &[&audience.as_str(), &EVENT_TYPES]).await?;
+            let read = |row: &Row| {
+                Ok(EventTypeName {
+                    name: parsed(row, "name")?,
+                    description: get(row, "description")?,
+                })
+            };
+            found.iter().map(read).collect()
         })
         .await
     }

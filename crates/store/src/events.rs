@@ -5,7 +5,6 @@ use domain::dispatch::{Content, Payload};
 use domain::event::Channel;
 use domain::event_type::EventType;
 use domain::id::{EndpointId, EventId, TenantId};
-use domain::limits;
 use domain::schema::Violation;
 use domain::trace::TraceContext;
 use time::{Date, OffsetDateTime};
@@ -13,14 +12,15 @@ use tokio_postgres::Row;
 use uuid::Uuid;
 
 use crate::error::StoreError;
-use crate::page::{Cursor, Page, PageRequest};
 use crate::pool::Store;
-use crate::sql::{all_parsed, get, id, parsed, row, rows};
+use crate::sql::{all_parsed, get, id, parsed, row};
 
 pub use record::NewEvent;
+pub use search::Sought;
 pub use verdict::{Fingerprint, Verdict};
 
 mod record;
+mod search;
 mod verdict;
 mod violations;
 
@@ -71,6 +71,17 @@ pub struct EventDetail {
     pub summary: EventSummary,
     /// How the payload violates the schema of its type, where that was recorded.
     pub violations: Vec<Violation>,
+    /// What is known of its publisher's idempotency key; none where it had none.
+    pub key: Option<Keyed>,
+}
+
+/// What is known of an idempotency key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Keyed {
+    /// Until when repeats under it are dropped; none when its window is over.
+    pub expires_at: Option<OffsetDateTime>,
+    /// How often it came again with another type or payload.
+    pub conflicts: u32,
 }
 
 impl StoredEvent {
@@ -80,22 +91,17 @@ impl StoredEvent {
         self.summary.day()
     }
 
-    /// What a delivery of it carries; a payload over [`limits::INLINE_PAYLOAD_BYTES`] by
+    /// What a delivery of it carries; a payload over [`domain::limits::INLINE_PAYLOAD_BYTES`] by
     /// reference.
     #[must_use]
     pub fn content(&self) -> Content {
-        let payload = if self.data.len() > limits::INLINE_PAYLOAD_BYTES {
-            Payload::Stored
-        } else {
-            Payload::Inline(self.data.clone())
-        };
         Content {
             event: self.summary.id,
             tenant: self.summary.tenant,
             event_type: self.summary.event_type.clone(),
             timestamp: self.summary.timestamp,
             accepted_at: self.summary.accepted_at,
-            payload,
+            payload: Payload::of(&self.data),
             trace: self.trace.clone(),
         }
     }
@@ -130,10 +136,13 @@ impl Store {
         event: EventId,
     ) -> Result<EventDetail, StoreError> {
         const DETAIL: &str = "-- event_detail
-            select id, tenant_id, event_type, occurred_at, accepted_at, channels, endpoints,
-                   octet_length(data) as data_bytes, violations
-            from events where id = $1 and tenant_id = $2
-            order by accepted_at desc limit 1";
+            select e.id, e.tenant_id, e.event_type, e.occurred_at, e.accepted_at, e.channels,
+                   e.endpoints, octet_length(e.data) as data_bytes, e.violations, e.keyed,
+                   k.expires_at, coalesce(k.conflicts, 0) as conflicts
+            from events e
+            left join idempotency_keys k on k.event_id = e.id and k.tenant_id = e.tenant_id
+            where e.id = $1 and e.tenant_id = $2
+            order by e.accepted_at desc limit 1";
         self.bounded(async {
             let client = self.client().await?;
             let found = row(&client, DETAIL, &[&event.uuid(), &tenant.uuid()]).await?;
@@ -141,54 +150,8 @@ impl Store {
             Ok(EventDetail {
                 summary: summary(&found)?,
                 violations: violations::from_column(get(&found, "violations")?)?,
+                key: keyed(&found)?,
             })
-        })
-        .await
-    }
-
-    /// A tenant's events, of one type or of all, the newest acceptance first.
-    ///
-    /// # Errors
-    /// [`StoreError::Unavailable`] when the database is.
-    pub async fn events(
-        &self,
-        tenant: TenantId,
-        event_type: Option<&EventType>,
-        page: PageRequest,
-    ) -> Result<Page<EventSummary>, StoreError> {
-        const LIST: &str = "-- events_list
-            select id, tenant_id, event_type, occurred_at, accepted_at, channels, endpoints,
-                   octet_length(data) as data_bytes
-            from events
-            where tenant_id = $1 and (accepted_at, id) < ($2, $3) and day <= $4
-            order by accepted_at desc, id desc limit $5";
-        const LIST_TYPE: &str = "-- events_list_by_type
-            select id, tenant_id, event_type, occurred_at, accepted_at, channels, endpoints,
-                   octet_length(data) as data_bytes
-            from events
-            where tenant_id = $1 and (accepted_at, id) < ($2, $3) and day <= $4
-              and event_type = $6
-            order by accepted_at desc, id desc limit $5";
-        self.bounded(async {
-            let client = self.client().await?;
-            let Cursor { at, id } = page.below();
-            let (tenant, day, limit) = (tenant.uuid(), at.to_utc().date(), page.limit());
-            let found = match event_type.map(EventType::as_str) {
-                None => rows(&client, LIST, &[&tenant, &at, &id, &day, &limit]).await?,
-                Some(name) => {
-                    rows(
-                        &client,
-                        LIST_TYPE,
-                        &[&tenant, &at, &id, &day, &limit, &name],
-                    )
-                    .await?
-                }
-            };
-            let found: Result<_, _> = found.iter().map(summary).collect();
-            Ok(Page::new(found?, page, |one| Cursor {
-                at: one.accepted_at,
-                id: one.id.uuid(),
-            }))
         })
         .await
     }
@@ -222,6 +185,17 @@ fn summary(row: &Row) -> Result<EventSummary, StoreError> {
         endpoints: endpoints(row)?,
         data_bytes: bytes.unsigned_abs(),
     })
+}
+
+fn keyed(row: &Row) -> Result<Option<Keyed>, StoreError> {
+    if !get::<bool>(row, "keyed")? {
+        return Ok(None);
+    }
+    let conflicts: i32 = get(row, "conflicts")?;
+    Ok(Some(Keyed {
+        expires_at: get(row, "expires_at")?,
+        conflicts: conflicts.unsigned_abs(),
+    }))
 }
 
 /// Reads a row with the columns of [`StoredEvent`].

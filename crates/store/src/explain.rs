@@ -20,6 +20,8 @@ use crate::sql::{get, id, named, row, rows, uuids};
 pub struct Explained {
     /// The endpoint.
     pub endpoint: EndpointId,
+    /// Its URL, today's.
+    pub url: String,
     /// When it was made, changed and deleted, and whether deliveries to it are made.
     pub subject: Subject,
     /// What it selects today.
@@ -38,7 +40,8 @@ impl Store {
         page: PageRequest,
     ) -> Result<Page<Explained>, StoreError> {
         const LIST: &str = "-- explained_endpoints
-            select id, event_types, channels, filter, state, created_at, deleted_at, selects_since
+            select id, url, event_types, channels, filter, state, created_at, deleted_at,
+                   selects_since
             from endpoints
             where tenant_id = $1 and (created_at, id) < ($2, $3)
               and (deleted_at is null or deleted_at > $4)
@@ -67,7 +70,8 @@ impl Store {
         endpoint: EndpointId,
     ) -> Result<Explained, StoreError> {
         const GET: &str = "-- explained_endpoint
-            select id, event_types, channels, filter, state, created_at, deleted_at, selects_since
+            select id, url, event_types, channels, filter, state, created_at, deleted_at,
+                   selects_since
             from endpoints where id = $1 and tenant_id = $2";
         self.bounded(async {
             let client = self.client().await?;
@@ -113,6 +117,7 @@ impl Store {
 fn explained(row: &Row) -> Result<Explained, StoreError> {
     Ok(Explained {
         endpoint: id(row, "id")?,
+        url: get(row, "url")?,
         subject: Subject {
             state: named(row, "state", EndpointState::from_name)?,
             created_at: get(row, "created_at")?,

@@ -25,7 +25,7 @@ mod judge;
 mod observe;
 
 pub(crate) use disable::disable_gone;
-pub(crate) use observe::{begin_anew, observe};
+pub(crate) use observe::{begin_anew, forget_failures, observe};
 
 /// The most held deliveries of an endpoint that are counted.
 pub const HELD_COUNTED: u16 = 10_000;
@@ -103,7 +103,7 @@ fn micros(at: OffsetDateTime) -> i128 {
 }
 
 /// Reads a row with the columns of [`Health`].
-fn health(row: &Row) -> Result<Health, StoreError> {
+pub(crate) fn health(row: &Row) -> Result<Health, StoreError> {
     let failures: i64 = get(row, "failures")?;
     Ok(Health {
         last_success_at: get(row, "last_success_at")?,

@@ -14,7 +14,7 @@ use tokio_postgres::Row;
 
 use crate::error::StoreError;
 use crate::pool::Store;
-use crate::sql::{execute, get, row};
+use crate::sql::{execute, get, id, row, rows};
 
 /// How many moves are posted in one transaction.
 const MOVES_AT_ONCE: i64 = 20_000;
@@ -119,7 +119,52 @@ impl Ledger {
     }
 }
 
+/// What a tenant's endpoints have not been sent yet.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Backlog {
+    /// The tenant.
+    pub tenant: TenantId,
+    /// What people call it.
+    pub name: String,
+    /// Deliveries that wait for an attempt after the first.
+    pub waiting: i64,
+    /// Deliveries that wait for their first attempt.
+    pub unsettled: i64,
+}
+
 impl Store {
+    /// The tenants with the most deliveries that wait, the most first, at most `most` of them, as
+    /// far as the ledger was posted. It reads a row for each tenant and day within the retention.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] when the database is.
+    pub async fn backlogs(&self, most: u16) -> Result<Vec<Backlog>, StoreError> {
+        const LIST: &str = "-- ledger_backlogs
+            select t.id, t.name, l.waiting, l.open - l.waiting as unsettled
+            from (
+                select tenant_id, sum(waiting)::bigint as waiting,
+                       sum(matched + replayed - delivered - dead - cancelled - held)::bigint as open
+                from ledger_days where tenant_id is not null group by tenant_id
+            ) l
+            join tenants t on t.id = l.tenant_id
+            where l.open > 0 and t.deleted_at is null
+            order by l.open desc, t.id limit $1";
+        self.bounded(async {
+            let client = self.client().await?;
+            let found = rows(&client, LIST, &[&i64::from(most)]).await?;
+            let read = |row: &Row| {
+                Ok(Backlog {
+                    tenant: id(row, "id")?,
+                    name: get(row, "name")?,
+                    waiting: get(row, "waiting")?,
+                    unsettled: get(row, "unsettled")?,
+                })
+            };
+            found.iter().map(read).collect()
+        })
+        .await
+    }
+
     /// Posts what was moved and takes the ledger of all tenants. Several processes may do so at
     /// once.
     ///

@@ -15,6 +15,7 @@ pub mod keyring;
 mod pool;
 mod schema;
 mod sql;
+mod token;
 
 pub mod page;
 pub mod partitions;
@@ -23,6 +24,7 @@ pub mod api_keys;
 pub mod audit;
 pub mod endpoints;
 pub mod event_types;
+pub mod sessions;
 pub mod settings;
 pub mod tenants;
 
@@ -42,6 +44,8 @@ pub mod lost;
 pub mod operational;
 pub mod replays;
 mod reports;
+pub mod stats;
+pub mod troubled;
 
 pub use config::Config;
 pub use directory::{
@@ -52,3 +56,4 @@ pub use keyring::Keyring;
 pub use page::{Cursor, Page, PageRequest};
 pub use pool::Store;
 pub use schema::{SchemaMismatch, migrate};
+pub use token::Token;

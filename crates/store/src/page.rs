@@ -17,6 +17,19 @@ pub struct Cursor {
     pub id: Uuid,
 }
 
+impl Cursor {
+    /// The same place, or the end of a window that ends before it.
+    pub(crate) fn before(self, until: Option<OffsetDateTime>) -> Self {
+        match until {
+            Some(until) if until <= self.at => Self {
+                at: until,
+                id: Uuid::nil(),
+            },
+            _ => self,
+        }
+    }
+}
+
 /// Which page to read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PageRequest {
@@ -51,7 +64,15 @@ impl PageRequest {
         })
     }
 
-    /// The cursor, or one before everything in a list that rises.
+    /// The cursor, or one before everything in a list that rises by instants.
+    pub(crate) fn beyond(self) -> Cursor {
+        self.after.unwrap_or(Cursor {
+            at: OffsetDateTime::UNIX_EPOCH,
+            id: Uuid::nil(),
+        })
+    }
+
+    /// The cursor, or one before everything in a list that rises by identifiers.
     pub(crate) fn above(self) -> Uuid {
         self.after.map_or(Uuid::nil(), |cursor| cursor.id)
     }

@@ -121,7 +121,7 @@ fn server(config: &Config) -> Result<tokio_postgres::Config, StoreError> {
         .tcp_user_timeout(config.call_timeout)
         .options(format!(
             "-c statement_timeout={statement_ms} -c lock_timeout={statement_ms} \
-             -c idle_in_transaction_session_timeout={idle_ms} -c timezone=UTC {own}"
+             -c idle_in_transaction_session_timeout={idle_ms} -c timezone=UTC -c jit=off {own}"
         ));
     Ok(server)
 }

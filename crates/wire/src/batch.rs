@@ -1,7 +1,10 @@
 //! Batches: items that share one trip through the broker.
 
+use std::collections::HashMap;
+
 use bytes::Bytes;
 use domain::limits;
+use domain::shard::Shard;
 use prost::Message;
 
 use crate::field::DecodeError;
@@ -74,6 +77,68 @@ impl Gather {
         self.bytes = 0;
         self.weight = 0;
         join(std::mem::take(&mut self.items))
+    }
+}
+
+/// Gathers items for each shard, each in as few messages as the bounds of [`Gather`] allow.
+#[derive(Debug)]
+pub struct Sharded {
+    open: HashMap<Shard, Gather>,
+    full: Vec<Gathered>,
+    most: usize,
+}
+
+/// The body of a message for one shard.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Gathered {
+    /// The shard.
+    pub shard: Shard,
+    /// The items.
+    pub body: Bytes,
+    /// The weight of what is in it.
+    pub weight: usize,
+}
+
+impl Sharded {
+    /// Nothing yet; messages of at most `most` units of weight.
+    #[must_use]
+    pub fn new(most: usize) -> Self {
+        Self {
+            open: HashMap::new(),
+            full: Vec::new(),
+            most,
+        }
+    }
+
+    /// Adds an item of this weight for a shard.
+    pub fn push(&mut self, shard: Shard, item: Bytes, weight: usize) {
+        let gather = self
+            .open
+            .entry(shard)
+            .or_insert_with(|| Gather::new(self.most));
+        if !gather.has_room(item.len(), weight) {
+            self.full.push(close(shard, gather));
+        }
+        gather.push(item, weight);
+    }
+
+    /// All messages, full or not.
+    #[must_use]
+    pub fn finish(mut self) -> Vec<Gathered> {
+        let rest = self
+            .open
+            .iter_mut()
+            .map(|(shard, gather)| close(*shard, gather));
+        self.full.extend(rest);
+        self.full
+    }
+}
+
+fn close(shard: Shard, gather: &mut Gather) -> Gathered {
+    Gathered {
+        shard,
+        weight: gather.weight(),
+        body: gather.take(),
     }
 }
 

@@ -62,6 +62,12 @@ pub fn encode(content: &Content, targets: &[Target]) -> Bytes {
 /// Encodes a dispatch as a message of its own: for what is retried, parked or dead.
 #[must_use]
 pub fn encode_alone(dispatch: &Dispatch) -> Bytes {
+    crate::batch::join(vec![encode_one(dispatch)])
+}
+
+/// Encodes a dispatch as one item of a batch.
+#[must_use]
+pub fn encode_one(dispatch: &Dispatch) -> Bytes {
     let Dispatch {
         content,
         due,
@@ -75,7 +81,7 @@ pub fn encode_alone(dispatch: &Dispatch) -> Bytes {
         custody: *custody,
         overflows: *overflows,
     };
-    crate::batch::join(vec![encode(content, &[target])])
+    encode(content, &[target])
 }
 
 fn encode_target(target: &Target) -> proto::Target {

@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 /// Bulk work that has waited longer than this gets more than its share.
-const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_secs(180);
 
 /// In how long its share doubles then.
-const DOUBLES: Duration = Duration::from_secs(15);
+const DOUBLES: Duration = Duration::from_secs(30);
 
 /// The longest rest after one step: a step that took long because somebody else was away says
 /// nothing of what it cost.
@@ -14,10 +14,10 @@ const LONGEST_REST: Duration = Duration::from_secs(1);
 
 /// The part of the time that bulk work takes while others are served.
 ///
-/// Work comes in steps, and after each there is a rest. What has waited for more than half a minute
-/// gets more: its share doubles every 15 s until it takes all the time. So the bulk lane can be
-/// slowed down and never starved, and a load that the machine can bear waits a minute or two at
-/// worst.
+/// Work comes in steps, and after each there is a rest. What has waited for more than three minutes
+/// gets more: its share doubles every 30 s until it takes all the time. So the bulk lane can be
+/// slowed down and never starved, and a load that the machine can bear waits about five
+/// minutes at worst.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Share(f64);
 

@@ -67,17 +67,6 @@ impl Search {
         }
     }
 
-    /// The begin of the list: behind the cursor, and before the end of the window.
-    fn below(&self, cursor: Cursor) -> Cursor {
-        match self.until {
-            Some(until) if until <= cursor.at => Cursor {
-                at: until,
-                id: Uuid::nil(),
-            },
-            _ => cursor,
-        }
-    }
-
     /// The condition that an index is there for, and what it compares with.
     fn narrow(&self) -> (&'static str, Option<Uuid>) {
         let owner = |endpoint: EndpointId| Some(endpoint.uuid());
@@ -115,7 +104,7 @@ impl Store {
     ) -> Result<Page<DeadLetterSummary>, StoreError> {
         self.bounded(async {
             let client = self.client().await?;
-            let after = search.below(page.below());
+            let after = page.below().before(search.until);
             let (found, end) = look(&client, search, after, page.limit()).await?;
             let found: Result<_, _> = found.iter().map(summary).collect();
             let mut page = Page::new(found?, page, |one: &DeadLetterSummary| Cursor {
@@ -141,7 +130,7 @@ impl Store {
         let after = PageRequest { after, rows: most };
         self.bounded(async {
             let client = self.client().await?;
-            let after = search.below(after.below());
+            let after = after.below().before(search.until);
             let most = i64::from(most.max(1));
             let (found, end) = look(&client, search, after, most).await?;
             let is_full = i64::try_from(found.len()).is_ok_and(|found| found >= most);

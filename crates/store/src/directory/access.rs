@@ -4,28 +4,30 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use deadpool_postgres::Transaction;
-use domain::id::{ApiKeyId, TenantId};
+use domain::id::TenantId;
 
 use super::live::load::Load;
-use crate::api_keys::{KeyDigest, Reach, Scope, scopes};
+use crate::api_keys::{Reach, Scope, scopes};
+use crate::audit::Actor;
 use crate::error::StoreError;
 use crate::keyring::Keyring;
 use crate::sql::{get, id, optional_id, rows};
+use crate::token::TokenDigest;
 
 /// The API keys and the tenants that there are.
 #[derive(Debug, Clone, Default)]
 pub struct AccessDirectory {
-    keys: HashMap<KeyDigest, Arc<Access>>,
+    keys: HashMap<TokenDigest, Arc<Access>>,
     /// Each tenant with the platform's own key for it.
     tenants: HashMap<TenantId, Option<Box<str>>>,
     external: HashMap<Box<str>, TenantId>,
 }
 
-/// What a key allows.
+/// What a key allows, itself or through a session that came from it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Access {
-    /// The key.
-    pub key: ApiKeyId,
+    /// Who asks.
+    pub by: Actor,
     /// Whose data it is good for.
     pub reach: Reach,
     /// What it allows there.
@@ -44,7 +46,7 @@ impl AccessDirectory {
     /// What the presented text allows; none when it is no key, or a revoked one.
     #[must_use]
     pub fn authenticate(&self, presented: &str) -> Option<Arc<Access>> {
-        self.keys.get(&KeyDigest::of(presented)).cloned()
+        self.keys.get(&TokenDigest::of(presented)).cloned()
     }
 
     /// Whether there is this tenant.
@@ -104,14 +106,14 @@ impl Load for AccessDirectory {
             next.tenants.insert(tenant, external_id);
         }
         for row in &rows(transaction, KEYS, &[&known]).await? {
-            let digest = KeyDigest::from_column(get(row, "key_sha256")?)
+            let digest = TokenDigest::from_column(get(row, "key_sha256")?)
                 .ok_or_else(|| StoreError::unreadable("key_sha256"))?;
             if get(row, "gone")? {
                 next.keys.remove(&digest);
                 continue;
             }
             let access = Access {
-                key: id(row, "id")?,
+                by: Actor::key(id(row, "id")?),
                 reach: Reach::from_column(optional_id(row, "tenant_id")?),
                 scopes: scopes(row)?,
             };

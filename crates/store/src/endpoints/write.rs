@@ -10,6 +10,7 @@ use super::row::{endpoint, retry_column, seal_headers};
 use super::secrets::insert_secret;
 use super::{EndpointRecord, Precondition, Settings};
 use crate::error::StoreError;
+use crate::health::forget_failures;
 use crate::keyring::{Keyring, Sealed};
 use crate::page::{Cursor, Page, PageRequest};
 use crate::pool::Store;
@@ -237,12 +238,15 @@ impl Store {
             where id = $1 and tenant_id = $2 and deleted_at is null
               and version = coalesce($3, version)";
         self.bounded(async {
-            let client = self.client().await?;
+            let mut client = self.client().await?;
+            let transaction = client.transaction().await?;
+            forget_failures(&transaction, tenant, id).await?;
             let version = precondition.column();
-            match execute(&client, DELETE, &[&id.uuid(), &tenant.uuid(), &version]).await? {
-                0 => Err(why_not(&client, tenant, id).await),
-                _ => Ok(()),
+            let (endpoint, owner) = (id.uuid(), tenant.uuid());
+            if execute(&transaction, DELETE, &[&endpoint, &owner, &version]).await? == 0 {
+                return Err(why_not(&transaction, tenant, id).await);
             }
+            Ok(transaction.commit().await?)
         })
         .await
     }

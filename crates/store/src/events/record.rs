@@ -5,7 +5,7 @@
 //! (another acceptance of the same key) is dropped, since the first one is either published or
 //! still in its queue.
 
-use deadpool_postgres::Transaction;
+use deadpool_postgres::GenericClient;
 use domain::event::{Event, Identity};
 use domain::id::{EndpointId, EventId};
 use domain::limits;
@@ -42,6 +42,12 @@ impl Store {
         firsts.dedup_by_key(|new| new.event.id);
         self.bounded(async {
             let mut client = self.client().await?;
+            if firsts.iter().all(|new| is_minted(new)) {
+                // The insert is a transaction by itself, and what it finds there changes no more:
+                // two round trips less on the way of most events.
+                let inserted = insert(&client, &firsts).await?;
+                return judge(&client, batch, &inserted).await;
+            }
             let transaction = client.transaction().await?;
             let claimed = claim(&transaction, &firsts).await?;
             let inserted = insert(&transaction, &claimed).await?;
@@ -53,10 +59,14 @@ impl Store {
     }
 }
 
+fn is_minted(new: &NewEvent) -> bool {
+    new.event.identity == Identity::Minted
+}
+
 /// Claims the keys of those that have one. Gives those that may be inserted: events without a
 /// key, and those whose key was free.
-async fn claim<'a>(
-    transaction: &Transaction<'_>,
+async fn claim<'a, C: GenericClient>(
+    client: &C,
     events: &[&'a NewEvent],
 ) -> Result<Vec<&'a NewEvent>, StoreError> {
     const CLAIM: &str = "-- idempotency_keys_claim
@@ -76,9 +86,6 @@ async fn claim<'a>(
             Identity::Keyed { fingerprint } => Some((&new.event, fingerprint.as_slice())),
         })
         .collect();
-    if keyed.is_empty() {
-        return Ok(events.to_vec());
-    }
     let ids: Vec<_> = keyed.iter().map(|(event, _)| event.id.uuid()).collect();
     let tenants: Vec<_> = keyed.iter().map(|(event, _)| event.tenant.uuid()).collect();
     let ingests: Vec<_> = keyed
@@ -90,7 +97,7 @@ async fn claim<'a>(
     let accepted: Vec<_> = keyed.iter().map(|(event, _)| event.accepted_at).collect();
     let window = limits::IDEMPOTENCY_WINDOW.as_secs_f64();
     let claimed = rows(
-        transaction,
+        client,
         CLAIM,
         &[
             &ids,
@@ -107,16 +114,14 @@ async fn claim<'a>(
         .iter()
         .map(|row| id(row, "event_id"))
         .collect::<Result<_, _>>()?;
-    let free = |new: &&&NewEvent| {
-        new.event.identity == Identity::Minted || claimed.contains(&new.event.id)
-    };
-    Ok(events.iter().filter(free).copied().collect())
+    let is_free = |new: &&&NewEvent| is_minted(new) || claimed.contains(&new.event.id);
+    Ok(events.iter().filter(is_free).copied().collect())
 }
 
 /// Inserts what is not there yet and counts its deliveries for the ledger; gives the ids of what was
 /// inserted.
-async fn insert(
-    transaction: &Transaction<'_>,
+async fn insert<C: GenericClient>(
+    client: &C,
     events: &[&NewEvent],
 ) -> Result<Vec<EventId>, StoreError> {
     // Arrays of arrays would be flattened by unnest: the members of all are one array, and each
@@ -165,10 +170,7 @@ async fn insert(
     let data: Vec<&[u8]> = events.iter().map(|new| &*new.event.data).collect();
     let occurred: Vec<_> = events.iter().map(|new| new.event.timestamp).collect();
     let accepted: Vec<_> = events.iter().map(|new| new.event.accepted_at).collect();
-    let keyed: Vec<_> = events
-        .iter()
-        .map(|new| new.event.identity != Identity::Minted)
-        .collect();
+    let keyed: Vec<_> = events.iter().map(|new| !is_minted(new)).collect();
     let parents: Vec<_> = events
         .iter()
         .map(|new| storable(&new.event.trace.traceparent))
@@ -188,7 +190,7 @@ async fn insert(
         new.endpoints.iter().map(|one| one.uuid()).collect()
     })?;
     let inserted = rows(
-        transaction,
+        client,
         INSERT,
         &[
             &days,

@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use deadpool_postgres::Transaction;
+use deadpool_postgres::GenericClient;
 use domain::event::{Event, Identity};
 use domain::id::{EndpointId, EventId, IngestId};
 use time::Date;
@@ -48,8 +48,8 @@ struct Known {
 }
 
 /// Says of each event of the batch what it was.
-pub(super) async fn judge(
-    transaction: &Transaction<'_>,
+pub(super) async fn judge<C: GenericClient>(
+    client: &C,
     batch: &[NewEvent],
     inserted: &[EventId],
 ) -> Result<Vec<Verdict>, StoreError> {
@@ -66,13 +66,13 @@ pub(super) async fn judge(
             .filter(|(_, fresh)| !**fresh)
             .map(|(new, _)| &new.event)
     };
-    let known = known(transaction, others()).await?;
+    let known = known(client, others()).await?;
     let own = others().filter(|event| {
         known
             .get(&event.id)
             .is_some_and(|known| known.ingest == event.ingest_id)
     });
-    let matched = matched(transaction, own, &known).await?;
+    let matched = matched(client, own, &known).await?;
     let mut conflicts = Vec::new();
     let verdicts = batch.iter().zip(&fresh).map(|(new, fresh)| {
         let event = &new.event;
@@ -90,7 +90,7 @@ pub(super) async fn judge(
         Verdict::Repeat { fingerprint }
     });
     let verdicts = verdicts.collect();
-    count_conflicts(transaction, &conflicts).await?;
+    count_conflicts(client, &conflicts).await?;
     Ok(verdicts)
 }
 
@@ -105,8 +105,8 @@ fn compare(identity: &Identity, known: &Known) -> Fingerprint {
 
 /// What the record has of these ids: from the keys where there is one, since it spans partitions,
 /// else from the event.
-async fn known<'a>(
-    transaction: &Transaction<'_>,
+async fn known<'a, C: GenericClient>(
+    client: &C,
     events: impl Iterator<Item = &'a Event>,
 ) -> Result<HashMap<EventId, Known>, StoreError> {
     const KNOWN: &str = "-- events_known
@@ -122,7 +122,7 @@ async fn known<'a>(
     if ids.is_empty() {
         return Ok(HashMap::new());
     }
-    let found = rows(transaction, KNOWN, &[&ids, &days]).await?;
+    let found = rows(client, KNOWN, &[&ids, &days]).await?;
     let mut known = HashMap::with_capacity(found.len());
     for row in &found {
         let fingerprint: Option<&[u8]> = get(row, "fingerprint")?;
@@ -137,8 +137,8 @@ async fn known<'a>(
 }
 
 /// The endpoints that these events matched when they were recorded.
-async fn matched<'a>(
-    transaction: &Transaction<'_>,
+async fn matched<'a, C: GenericClient>(
+    client: &C,
     events: impl Iterator<Item = &'a Event>,
     known: &HashMap<EventId, Known>,
 ) -> Result<HashMap<EventId, Vec<EndpointId>>, StoreError> {
@@ -152,7 +152,7 @@ async fn matched<'a>(
     if ids.is_empty() {
         return Ok(HashMap::new());
     }
-    let found = rows(transaction, MATCHED, &[&ids, &days]).await?;
+    let found = rows(client, MATCHED, &[&ids, &days]).await?;
     found
         .iter()
         .map(|row| Ok((id(row, "id")?, endpoints(row)?)))
@@ -160,7 +160,7 @@ async fn matched<'a>(
 }
 
 /// Counts keys that came again with another event.
-async fn count_conflicts(transaction: &Transaction<'_>, ids: &[Uuid]) -> Result<(), StoreError> {
+async fn count_conflicts<C: GenericClient>(client: &C, ids: &[Uuid]) -> Result<(), StoreError> {
     // Locked in the order of the ids, as they were claimed.
     const COUNT: &str = "-- idempotency_keys_count_conflicts
         with came as (
@@ -173,7 +173,7 @@ async fn count_conflicts(transaction: &Transaction<'_>, ids: &[Uuid]) -> Result<
         from came join locked on locked.event_id = came.id
         where k.event_id = came.id";
     if !ids.is_empty() {
-        execute(transaction, COUNT, &[&ids]).await?;
+        execute(client, COUNT, &[&ids]).await?;
     }
     Ok(())
 }

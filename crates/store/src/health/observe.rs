@@ -74,6 +74,20 @@ pub(crate) async fn begin_anew(
     Ok(())
 }
 
+/// Forgets the failures of an endpoint that is about to be deleted: nobody need look after it.
+pub(crate) async fn forget_failures(
+    transaction: &Transaction<'_>,
+    tenant: TenantId,
+    endpoint: EndpointId,
+) -> Result<(), StoreError> {
+    const FORGET: &str = "-- endpoint_health_forget_failures
+        update endpoint_health h set failing_since = null, failures = 0
+        from endpoints e
+        where h.endpoint_id = $1 and e.id = h.endpoint_id and e.tenant_id = $2";
+    execute(transaction, FORGET, &[&endpoint.uuid(), &tenant.uuid()]).await?;
+    Ok(())
+}
+
 /// The endpoints whose health may change: all with a failure, and of the others those that are not
 /// known to work.
 async fn due(

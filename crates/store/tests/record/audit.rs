@@ -1,7 +1,7 @@
 use domain::id::{ApiKeyId, TenantId};
 use store::PageRequest;
 use store::api_keys::{NewApiKey, Reach, Scope};
-use store::audit::{Action, Deed};
+use store::audit::{Action, Actor, Deed};
 use uuid::Uuid;
 
 use crate::support::Db;
@@ -17,7 +17,7 @@ async fn an_entry_says_who_what_and_when() {
     let (key, _) = db.store.create_api_key(&new).await.unwrap();
     let tenant = TenantId::from_uuid(Uuid::from_u128(1));
     let deed = |by, subject: &str| Deed {
-        by,
+        by: Actor::key(by),
         tenant: Some(tenant),
         action: Action::EndpointPaused,
         subject: subject.into(),
@@ -50,7 +50,10 @@ async fn an_entry_says_who_what_and_when() {
     assert!(entries.is_sorted_by(|one, next| one.at >= next.at));
     assert_eq!((&*entries[0].subject, &*entries[0].key_name), ("last", ""));
     let first = &entries[7];
-    assert_eq!((first.key, &*first.key_name), (key.id, "support"));
+    assert_eq!(
+        (first.by, &*first.key_name),
+        (Actor::key(key.id), "support")
+    );
     assert_eq!(
         (first.tenant, &*first.action),
         (Some(tenant), "endpoint.paused")

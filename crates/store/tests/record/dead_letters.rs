@@ -1,6 +1,6 @@
 use bytes::Bytes;
 use domain::id::{ApiKeyId, DeadLetterId, DeliveryId, EndpointId, Id, TenantId};
-use store::audit::{Action, Deed};
+use store::audit::{Action, Actor, Deed};
 use store::dead_letters::{DeadLetterKind, NewDeadLetter, Resolution, Search, Viewer, Which};
 use store::{PageRequest, StoreError};
 use testkit::eventually;
@@ -32,7 +32,7 @@ pub(crate) fn letter(kind: DeadLetterKind) -> NewDeadLetter {
 
 pub(crate) fn deed(action: Action) -> Deed {
     Deed {
-        by: ApiKeyId::from_uuid(Uuid::from_u128(7)),
+        by: Actor::key(ApiKeyId::from_uuid(Uuid::from_u128(7))),
         tenant: None,
         action,
         subject: "it".into(),

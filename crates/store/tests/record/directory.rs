@@ -184,7 +184,7 @@ async fn keys_and_tenants_are_known_until_they_end() {
         .unwrap()
         .authenticate(text.expose())
         .unwrap();
-    assert_eq!((access.key, access.reach), (made.id, Reach::Tenant(a)));
+    assert_eq!((access.by.key, access.reach), (made.id, Reach::Tenant(a)));
     assert!(access.allows(Scope::Publish) && !access.allows(Scope::Manage));
     assert!(live.current().authenticate("phk_other").is_none());
     assert_eq!(live.current().tenant_by_external_id("a"), Some(a));

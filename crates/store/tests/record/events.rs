@@ -5,7 +5,7 @@ use domain::id::IngestId;
 use domain::limits;
 use domain::schema::Violation;
 use domain::trace::TraceContext;
-use store::events::{Fingerprint, Verdict};
+use store::events::{Fingerprint, Keyed, Sought, Verdict};
 use store::{PageRequest, StoreError};
 use time::{Date, Duration};
 use uuid::Uuid;
@@ -127,7 +127,7 @@ async fn another_tenant_sees_nothing() {
     assert!(matches!(error, StoreError::NotFound));
     let page = db
         .store
-        .events(other, None, PageRequest::FIRST)
+        .events(other, &Sought::default(), PageRequest::FIRST)
         .await
         .unwrap();
     assert_eq!((page.rows.len(), page.next), (0, None));
@@ -255,15 +255,27 @@ async fn pages_have_no_gap_and_no_repeat() {
         .map(|event| matched(event, &[]))
         .collect();
     db.store.record(&batch).await.unwrap();
-    let odd = "a.c".parse().unwrap();
-    for (event_type, expected) in [(None, 23), (Some(&odd), 11)] {
+    let odd = Sought {
+        event_type: Some("a.c".parse().unwrap()),
+        ..Sought::default()
+    };
+    let window = Sought {
+        since: Some(instant),
+        until: Some(instant + Duration::days(1)),
+        ..Sought::default()
+    };
+    let both = Sought {
+        since: Some(instant + Duration::days(1)),
+        ..odd.clone()
+    };
+    for (sought, expected) in [(Sought::default(), 23), (odd, 11), (window, 10), (both, 6)] {
         let mut seen = Vec::new();
         let mut page = PageRequest {
             after: None,
             rows: 4,
         };
         loop {
-            let read = db.store.events(tenant, event_type, page).await.unwrap();
+            let read = db.store.events(tenant, &sought, page).await.unwrap();
             assert!(read.rows.len() <= 4);
             seen.extend(read.rows.iter().map(|row| (row.accepted_at, row.id)));
             // What comes in meanwhile is newer and must not disturb.
@@ -290,6 +302,12 @@ async fn keys_are_forgotten_after_their_window() {
         .await
         .unwrap();
     let end = first.accepted_at + limits::IDEMPOTENCY_WINDOW;
+    let known = async || db.store.event_detail(tenant, first.id).await.unwrap().key;
+    let key = Keyed {
+        expires_at: Some(end),
+        conflicts: 0,
+    };
+    assert_eq!(known().await, Some(key));
     let forgotten = db
         .store
         .forget_idempotency_keys(end - Duration::SECOND)
@@ -300,4 +318,9 @@ async fn keys_are_forgotten_after_their_window() {
         .forget_idempotency_keys(end + Duration::SECOND)
         .await;
     assert_eq!(forgotten.unwrap(), 1);
+    let key = Keyed {
+        expires_at: None,
+        ..key
+    };
+    assert_eq!(known().await, Some(key));
 }

@@ -26,5 +26,8 @@ mod replays;
 mod reports;
 mod schema;
 mod secrets;
+mod sessions;
 mod settings;
+mod stats;
 mod support;
+mod troubled;
