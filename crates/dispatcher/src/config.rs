@@ -159,16 +159,18 @@ pub struct Config {
     )]
     pub ca_file: Option<PathBuf>,
 
-    /// Messages with up to 32 first attempts each that are taken from a queue ahead.
+    /// Messages with up to 32 first attempts each that are taken from a queue ahead. Fewer than
+    /// there are places for attempts, and endpoints that begin to hang hold all of them for a
+    /// second.
     #[arg(
         long = "dispatcher-fresh-prefetch",
         env = "POSTHASTE_DISPATCHER_FRESH_PREFETCH",
-        default_value_t = 64,
+        default_value_t = 512,
         value_parser = clap::value_parser!(u16).range(1..=2_000)
     )]
     pub fresh_prefetch: u16,
 
-    /// Messages with one retry each that are taken from a queue ahead.
+    /// Messages with one retry, or up to 32 replays, each that are taken from a queue ahead.
     #[arg(
         long = "dispatcher-retry-prefetch",
         env = "POSTHASTE_DISPATCHER_RETRY_PREFETCH",
@@ -191,7 +193,7 @@ pub struct Config {
     #[arg(
         long = "dispatcher-bulk-share",
         env = "POSTHASTE_DISPATCHER_BULK_SHARE",
-        default_value_t = 8,
+        default_value_t = 6,
         value_parser = clap::value_parser!(u8).range(1..=100)
     )]
     pub bulk_share: u8,

@@ -70,6 +70,12 @@ impl Directory {
         if self.deleted.contains_key(&endpoint) {
             return Found::Deleted;
         }
+        // On the heap: the futures of all deliveries would have room for this rare case.
+        Box::pin(self.find_newer(endpoint)).await
+    }
+
+    /// Looks in a snapshot that is not older than this call.
+    async fn find_newer(&self, endpoint: EndpointId) -> Found {
         let asked = Instant::now();
         let mut refreshed = self.refreshed.lock().await;
         if let Some(last) = &*refreshed

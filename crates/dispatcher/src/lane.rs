@@ -152,14 +152,11 @@ impl Crew {
                         message,
                         lane,
                     };
+                    // On the heap, since a task moves its future several times until it runs.
+                    let delivered = Box::pin(dispatcher.deliver(item, ticket));
                     match lane {
-                        Lane::Bulk => {
-                            let delivered = Box::pin(dispatcher.deliver(item, ticket));
-                            dispatcher.pace.metered(delivered).await;
-                        }
-                        Lane::Fresh | Lane::Retry | Lane::Quarantine => {
-                            dispatcher.deliver(item, ticket).await;
-                        }
+                        Lane::Bulk => dispatcher.pace.metered(delivered).await,
+                        Lane::Fresh | Lane::Retry | Lane::Quarantine => delivered.await,
                     }
                 }
                 Part::Unreadable(bytes, error) => {

@@ -17,6 +17,7 @@ mod ticket;
 
 mod dispatcher;
 mod memory;
+mod recent;
 
 mod admission;
 mod directory;

@@ -12,21 +12,24 @@ use domain::attempt::AttemptNumber;
 use domain::delivery::Due;
 use domain::dispatch::Custody;
 use domain::id::DeliveryId;
-use moka::sync::Cache;
 use tokio::sync::watch;
+
+use crate::recent::Recent;
 
 /// How long a settled attempt is remembered: longer than its handed-over copy takes to come back.
 const REMEMBERED: Duration = Duration::from_secs(10 * 60);
 
-/// How many settled attempts are remembered.
-const REMEMBERED_ATTEMPTS: u64 = 1 << 16;
+/// How many settled attempts are remembered at least, when so many come in that time.
+const REMEMBERED_ATTEMPTS: usize = 1 << 16;
 
 type Key = (DeliveryId, AttemptNumber);
 
 /// Which attempts are under way or were just settled.
-pub(crate) struct Memory {
-    under_way: Mutex<HashMap<Key, watch::Receiver<Phase>>>,
-    settled: Cache<Key, ()>,
+pub(crate) struct Memory(Mutex<Attempts>);
+
+struct Attempts {
+    under_way: HashMap<Key, watch::Receiver<Phase>>,
+    settled: Recent<Key>,
 }
 
 /// How far an attempt has come. When nobody sends any more, it was not made.
@@ -70,28 +73,25 @@ pub(crate) enum Seen {
 
 impl Memory {
     pub(crate) fn new() -> Arc<Self> {
-        Arc::new(Self {
-            under_way: Mutex::new(HashMap::new()),
-            settled: Cache::builder()
-                .max_capacity(REMEMBERED_ATTEMPTS)
-                .time_to_live(REMEMBERED)
-                .build(),
-        })
+        Arc::new(Self(Mutex::new(Attempts {
+            under_way: HashMap::new(),
+            settled: Recent::new(REMEMBERED_ATTEMPTS, REMEMBERED),
+        })))
     }
 
     /// Begins an attempt, if nobody has.
     pub(crate) fn enter(self: &Arc<Self>, due: Due) -> Entered {
         let key = (due.delivery.id, due.attempt);
-        let mut under_way = self.under_way();
-        if let Some(phase) = under_way.get(&key) {
+        let mut attempts = self.attempts();
+        if let Some(phase) = attempts.under_way.get(&key) {
             return Entered::UnderWay(Watch(phase.clone()));
         }
-        // Looked up under the lock, and settled before leaving it: one of the two knows.
-        if self.settled.contains_key(&key) {
+        if attempts.settled.contains(&key) {
             return Entered::Settled;
         }
         let (phase, watched) = watch::channel(Phase::UnderWay);
-        under_way.insert(key, watched);
+        attempts.under_way.insert(key, watched);
+        drop(attempts);
         Entered::Begun(Flight {
             key,
             phase,
@@ -100,10 +100,8 @@ impl Memory {
     }
 
     /// Every change under the lock is one insertion or removal: a panic leaves none half done.
-    fn under_way(&self) -> MutexGuard<'_, HashMap<Key, watch::Receiver<Phase>>> {
-        self.under_way
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
+    fn attempts(&self) -> MutexGuard<'_, Attempts> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -115,14 +113,15 @@ impl Flight {
 
     /// What follows the attempt is confirmed: it will not be made again.
     pub(crate) fn settle(self) {
-        self.memory.settled.insert(self.key, ());
+        // Before it is under way no more: whoever comes finds it in one of the two.
+        self.memory.attempts().settled.insert(self.key);
         self.phase.send_replace(Phase::Settled);
     }
 }
 
 impl Drop for Flight {
     fn drop(&mut self) {
-        self.memory.under_way().remove(&self.key);
+        self.memory.attempts().under_way.remove(&self.key);
     }
 }
 

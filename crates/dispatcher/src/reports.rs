@@ -22,23 +22,21 @@ use crate::lane::Lane;
 /// How many messages may be in flight. Two keep the broker busy; more would only make them smaller.
 const MESSAGES_IN_FLIGHT: usize = 2;
 
-/// How long reports of the bulk lane gather: nobody waits for them, and each message, the
-/// acknowledgements that follow it and its rows are flushed to disks that others wait for.
-const LINGER: Duration = Duration::from_millis(200);
+/// How long reports gather, unless a message is full before: no receiver waits for them, and each
+/// message, the acknowledgements that follow it and its rows are flushed to disks that others wait
+/// for. A dispatcher that is killed meanwhile delivers again what was not reported, so it is short
+/// where most deliveries are.
+const LINGER: Duration = Duration::from_millis(10);
 
-/// How reports gather.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Gathering {
-    /// While messages are in flight.
-    InFlight,
-    /// A moment longer, unless a message is full.
-    Lingering,
-}
+/// The same on the retry lane, where those who wait have waited for longer, and on the bulk lane,
+/// which gives way.
+const LINGER_OTHERS: Duration = Duration::from_millis(50);
 
 /// Where reports are handed in. Cheap to clone; the batchers end when the last clone is dropped.
 #[derive(Clone)]
 pub(crate) struct Reports {
-    inbox: mpsc::Sender<Handed>,
+    fresh: mpsc::Sender<Handed>,
+    retry: mpsc::Sender<Handed>,
     bulk: mpsc::Sender<Handed>,
 }
 
@@ -54,19 +52,21 @@ impl Reports {
         publisher: Publisher,
         abort: CancellationToken,
     ) -> (Self, impl Future<Output = ()> + Send + 'static) {
-        let batcher = |gathering| Batcher {
-            publisher: publisher.clone(),
-            gathering,
-            abort: abort.clone(),
-            slots: Arc::new(Semaphore::new(MESSAGES_IN_FLIGHT)),
+        let batcher = |linger| {
+            let (inbox, handed) = mpsc::channel(4 * limits::ITEMS_PER_MESSAGE);
+            let batcher = Batcher {
+                publisher: publisher.clone(),
+                linger,
+                abort: abort.clone(),
+                slots: Arc::new(Semaphore::new(MESSAGES_IN_FLIGHT)),
+            };
+            (inbox, batcher.run(handed))
         };
-        let (inbox, handed) = mpsc::channel(4 * limits::ITEMS_PER_MESSAGE);
-        let (bulk, handed_bulk) = mpsc::channel(4 * limits::ITEMS_PER_MESSAGE);
-        let batching = future::join(
-            batcher(Gathering::InFlight).run(handed),
-            batcher(Gathering::Lingering).run(handed_bulk),
-        );
-        (Self { inbox, bulk }, batching.map(|((), ())| ()))
+        let (fresh, of_fresh) = batcher(LINGER);
+        let (retry, of_retry) = batcher(LINGER_OTHERS);
+        let (bulk, of_bulk) = batcher(LINGER_OTHERS);
+        let batching = future::join3(of_fresh, of_retry, of_bulk);
+        (Self { fresh, retry, bulk }, batching.map(|_| ()))
     }
 
     /// Returns when the broker has stored the report on a delivery of this lane.
@@ -75,7 +75,8 @@ impl Reports {
     /// When the grace is over first.
     pub(crate) async fn send(&self, report: &Report, lane: Lane) -> Result<(), Cancelled> {
         let inbox = match lane {
-            Lane::Fresh | Lane::Retry | Lane::Quarantine => &self.inbox,
+            Lane::Fresh | Lane::Quarantine => &self.fresh,
+            Lane::Retry => &self.retry,
             Lane::Bulk => &self.bulk,
         };
         let (confirmed, confirm) = oneshot::channel();
@@ -90,7 +91,7 @@ impl Reports {
 
 struct Batcher {
     publisher: Publisher,
-    gathering: Gathering,
+    linger: Duration,
     abort: CancellationToken,
     slots: Arc<Semaphore>,
 }
@@ -125,14 +126,12 @@ impl Batcher {
         if handed.recv_many(&mut reports, most).await == 0 {
             return reports;
         }
-        if self.gathering == Gathering::Lingering {
-            let until = Instant::now() + LINGER;
-            while reports.len() < most {
-                let rest = most - reports.len();
-                match timeout_at(until, handed.recv_many(&mut reports, rest)).await {
-                    Ok(1..) => {}
-                    Ok(0) | Err(_) => break,
-                }
+        let until = Instant::now() + self.linger;
+        while reports.len() < most {
+            let rest = most - reports.len();
+            match timeout_at(until, handed.recv_many(&mut reports, rest)).await {
+                Ok(1..) => {}
+                Ok(0) | Err(_) => break,
             }
         }
         reports

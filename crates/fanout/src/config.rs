@@ -47,7 +47,7 @@ impl Config {
     const PREFETCH: NonZeroU16 = NonZeroU16::new(128).expect("it is not zero");
     const BATCHES: NonZeroU8 = NonZeroU8::new(3).expect("it is not zero");
     const NORMAL_PER_SECOND: NonZeroU32 = NonZeroU32::new(4_000).expect("it is not zero");
-    const BULK_SHARE: u8 = 30;
+    const BULK_SHARE: u8 = 12;
 }
 
 impl Default for Config {

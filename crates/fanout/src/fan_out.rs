@@ -1,7 +1,6 @@
 //! The way of one batch: recorded, published, acknowledged.
 
-use std::collections::HashMap;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use broker::message::header;
 use broker::topology::Route;
@@ -11,16 +10,18 @@ use domain::fairness::Class;
 use domain::limits;
 use domain::matching::Matches;
 use domain::selection::Candidate;
-use domain::shard::{Shard, Shards};
+use domain::shard::Shards;
 use futures::future::try_join_all;
 use opentelemetry::trace::TraceContextExt as _;
+use service::courtesy::Step;
 use store::events::NewEvent;
 use store::{StoreError, SubscriptionDirectory};
+use time::OffsetDateTime;
 use tokio_util::sync::CancellationToken;
 use tracing::{Instrument as _, Span};
 use tracing_opentelemetry::OpenTelemetrySpanExt as _;
 use wire::MessageType;
-use wire::batch::Gather;
+use wire::batch::{Gathered, Sharded};
 
 use crate::intake::Intake;
 use crate::interrupted::Interrupted;
@@ -46,25 +47,35 @@ pub(crate) struct FanOut {
 }
 
 impl FanOut {
-    /// Takes a batch all the way. Given up half-way, it comes back and is repeated whole.
-    pub(crate) async fn run(&self, intake: Intake) {
+    /// Takes a batch all the way, and rests after each portion of it where the lane does. Given up
+    /// half-way, it comes back and is repeated whole.
+    pub(crate) async fn run(&self, step: Step, intake: Intake) {
         let span = span(&intake);
+        let age = intake.age(OffsetDateTime::now_utc());
+        self.metrics.waited(age, self.lane.class());
         let began = Instant::now();
         let events = whole(intake.events.len());
         let parked = whole(intake.parked.len());
-        match self.take_through(intake).instrument(span).await {
-            Ok(()) => {
+        match self.take_through(&step, age, intake).instrument(span).await {
+            Ok(last) => {
                 self.metrics.parked.add(parked, &[]);
                 self.metrics.batch.record(events, &[]);
                 self.metrics
                     .duration
                     .record(began.elapsed().as_secs_f64(), &[]);
+                step.end(last, age).await;
             }
             Err(Interrupted) => tracing::info!(events, "given up, the batch goes back"),
         }
     }
 
-    async fn take_through(&self, intake: Intake) -> Result<(), Interrupted> {
+    /// Gives how long the last portion took.
+    async fn take_through(
+        &self,
+        step: &Step,
+        age: Duration,
+        intake: Intake,
+    ) -> Result<Duration, Interrupted> {
         let Intake {
             events,
             parked,
@@ -87,7 +98,14 @@ impl FanOut {
             moved.push(new.event);
             None
         });
-        for portion in portions(ours) {
+        let most = step.most(limits::FANOUT_BATCH_EVENTS);
+        let mut began = Instant::now();
+        for (before, portion) in portions(ours, most).enumerate() {
+            if before > 0 {
+                let rest = step.rest(began.elapsed(), age);
+                self.abort.run_until_cancelled(rest).await;
+                began = Instant::now();
+            }
             let recorded = self.recording.record(portion).await?;
             still_ours(&ackers)?;
             self.publish(recorded.refused.iter().map(refused)).await?;
@@ -96,7 +114,7 @@ impl FanOut {
         still_ours(&ackers)?;
         self.pass_on(&moved).await?;
         ack_all(ackers).await;
-        Ok(())
+        Ok(began.elapsed())
     }
 
     /// Passes events on to the bulk lane, as they came. They are recorded there.
@@ -165,27 +183,16 @@ fn refused((event, error): &(Event, StoreError)) -> Outgoing {
 
 /// Events in messages for the bulk lane of their shards.
 fn bulk(shards: Shards, events: &[Event]) -> Vec<Outgoing> {
-    let mut open: HashMap<Shard, Gather> = HashMap::new();
-    let mut full = Vec::new();
+    let mut together = Sharded::new(limits::ITEMS_PER_MESSAGE);
     for event in events {
         let shard = shards.of(event.id.uuid());
-        let item = wire::accepted::encode(event);
-        let gather = open
-            .entry(shard)
-            .or_insert_with(|| Gather::new(limits::ITEMS_PER_MESSAGE));
-        if !gather.has_room(item.len(), 1) {
-            full.push((shard, gather.take()));
-        }
-        gather.push(item, 1);
+        together.push(shard, wire::accepted::encode(event), 1);
     }
-    let rest = open
-        .iter_mut()
-        .map(|(shard, gather)| (*shard, gather.take()));
-    full.extend(rest);
     let kind = MessageType::Accepted.as_str();
-    let message =
-        |(shard, body)| Outgoing::new(Route::events_bulk(shard), body, kind, wire::CONTENT_TYPE);
-    full.into_iter().map(message).collect()
+    let message = |Gathered { shard, body, .. }| {
+        Outgoing::new(Route::events_bulk(shard), body, kind, wire::CONTENT_TYPE)
+    };
+    together.finish().into_iter().map(message).collect()
 }
 
 fn outgoing(message: Message, class: Class) -> Outgoing {

@@ -5,12 +5,12 @@ use std::collections::HashMap;
 use bytes::Bytes;
 use domain::attempt::{AttemptNumber, Trigger};
 use domain::delivery::{Delivery, Due};
-use domain::dispatch::{Content, Payload};
+use domain::dispatch::Content;
 use domain::event::Event;
 use domain::id::{DeliveryId, EndpointId, EventId};
 use domain::limits;
 use domain::shard::{Shard, Shards};
-use wire::batch::Gather;
+use wire::batch::{Gathered, Sharded};
 use wire::dispatch::Target;
 
 /// A message for the dispatchers of one shard.
@@ -31,33 +31,26 @@ pub(crate) fn messages<'a>(
     shards: Shards,
     events: impl IntoIterator<Item = (&'a Event, &'a [EndpointId])>,
 ) -> Vec<Message> {
-    let mut full = Vec::new();
-    let mut open: HashMap<Shard, Gather> = HashMap::new();
+    let mut gathered = Sharded::new(limits::DELIVERIES_PER_MESSAGE);
     for (event, endpoints) in events {
-        let content = content(event);
+        let content = Content::from(event);
         for (shard, targets) in by_shard(shards, event.id, endpoints) {
-            let gather = open
-                .entry(shard)
-                .or_insert_with(|| Gather::new(limits::DELIVERIES_PER_MESSAGE));
             for together in targets.chunks(limits::DELIVERIES_PER_MESSAGE) {
                 let item = wire::dispatch::encode(&content, together);
-                if !gather.has_room(item.len(), together.len()) {
-                    full.push(close(shard, gather));
-                }
-                gather.push(item, together.len());
+                gathered.push(shard, item, together.len());
             }
         }
     }
-    let rest = open.iter_mut().map(|(shard, gather)| close(*shard, gather));
-    full.extend(rest);
-    full
+    gathered.finish().into_iter().map(Message::from).collect()
 }
 
-fn close(shard: Shard, gather: &mut Gather) -> Message {
-    Message {
-        shard,
-        deliveries: gather.weight(),
-        body: gather.take(),
+impl From<Gathered> for Message {
+    fn from(gathered: Gathered) -> Self {
+        Self {
+            shard: gathered.shard,
+            body: gathered.body,
+            deliveries: gathered.weight,
+        }
     }
 }
 
@@ -88,30 +81,11 @@ fn first_attempt(event: EventId, endpoint: EndpointId) -> Target {
     })
 }
 
-/// What the deliveries carry of their event. The publisher's trace goes on as it came: an attempt
-/// is part of the publisher's trace, and not of the batch that its event happened to travel in.
-fn content(event: &Event) -> Content {
-    let payload = if event.data.len() > limits::INLINE_PAYLOAD_BYTES {
-        Payload::Stored
-    } else {
-        Payload::Inline(event.data.clone())
-    };
-    Content {
-        event: event.id,
-        tenant: event.tenant,
-        event_type: event.event_type.clone(),
-        timestamp: event.timestamp,
-        accepted_at: event.accepted_at,
-        payload,
-        trace: event.trace.clone(),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeMap;
 
-    use domain::dispatch::{Custody, Dispatch};
+    use domain::dispatch::{Custody, Dispatch, Payload};
     use domain::tier::Wait;
     use proptest::collection::{btree_set, vec};
     use proptest::prelude::*;

@@ -24,7 +24,7 @@ pub(crate) struct Metrics {
     pub(crate) parked: Counter<u64>,
     /// Events in a batch.
     pub(crate) batch: Histogram<u64>,
-    /// Seconds from the messages in hand to their acknowledgement.
+    /// Seconds from the messages in hand to their acknowledgement, rests included.
     pub(crate) duration: Histogram<f64>,
 }
 
@@ -76,7 +76,7 @@ impl Metrics {
                 .build(),
             duration: meter
                 .f64_histogram("posthaste.fanout.duration")
-                .with_description("From a batch in hand to its acknowledgement")
+                .with_description("From a batch in hand to its acknowledgement, rests included")
                 .with_unit("s")
                 .with_boundaries(vec![
                     0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0, 60.0,

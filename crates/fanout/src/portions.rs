@@ -11,16 +11,22 @@ const DELIVERIES: usize = 20_000;
 /// its turn between two transactions.
 const STEPS: u32 = limits::FILTER_STEPS_PER_EVENT;
 
-/// Hands events out in portions for a transaction each, given with the steps that it took to match
-/// them. They are taken one by one, as they are needed.
+/// Hands events out in portions of at most `most` for a transaction each, given with the steps that
+/// it took to match them. They are taken one by one, as they are needed.
 pub(crate) fn portions(
     events: impl Iterator<Item = (NewEvent, u32)>,
+    most: usize,
 ) -> impl Iterator<Item = Vec<NewEvent>> {
-    Portions { events, held: None }
+    Portions {
+        events,
+        most,
+        held: None,
+    }
 }
 
 struct Portions<I> {
     events: I,
+    most: usize,
     /// Would have been too much for the portion before.
     held: Option<(NewEvent, u32)>,
 }
@@ -31,7 +37,7 @@ impl<I: Iterator<Item = (NewEvent, u32)>> Iterator for Portions<I> {
     fn next(&mut self) -> Option<Vec<NewEvent>> {
         let mut portion = Vec::new();
         let (mut deliveries, mut steps) = (0, 0_u32);
-        while portion.len() < limits::FANOUT_BATCH_EVENTS {
+        while portion.len() < self.most {
             let Some((next, taken)) = self.held.take().or_else(|| self.events.next()) else {
                 break;
             };
@@ -64,6 +70,7 @@ mod tests {
             counts in proptest::collection::vec(0usize..9_000, 0..40),
             single: bool,
             steps in 0..STEPS,
+            most in 1usize..100,
         ) {
             // Many events of one endpoint meet the bound of events, few of many that of deliveries.
             let counts = if single { vec![1; counts.len() * 40] } else { counts };
@@ -73,10 +80,10 @@ mod tests {
                 let event = event.clone();
                 (NewEvent { event, endpoints }, steps)
             });
-            let portions: Vec<_> = portions(matched).collect();
+            let portions: Vec<_> = portions(matched, most).collect();
             for portion in &portions {
                 let deliveries: usize = portion.iter().map(|one| one.endpoints.len()).sum();
-                prop_assert!((1..=limits::FANOUT_BATCH_EVENTS).contains(&portion.len()));
+                prop_assert!((1..=most).contains(&portion.len()));
                 prop_assert!(deliveries <= DELIVERIES || portion.len() == 1);
                 let taken = u64::from(steps) * u64::try_from(portion.len()).unwrap();
                 prop_assert!(taken <= STEPS.into() || portion.len() == 1);

@@ -7,9 +7,8 @@ use broker::{Broker, Consumer, ConsumerOptions};
 use futures::FutureExt as _;
 use service::courtesy::{Step, Steps};
 use service::{Latch, Lifecycle, Readiness};
-use time::OffsetDateTime;
 use tokio::task::{JoinError, JoinSet};
-use tokio::time::{Instant, MissedTickBehavior, interval};
+use tokio::time::{MissedTickBehavior, interval};
 
 use crate::fan_out::FanOut;
 use crate::intake::Intake;
@@ -71,7 +70,8 @@ impl Worker {
                 }
                 begun = begin(&self.steps, &mut consumer) => match begun {
                     Some((step, intake)) => {
-                        batches.spawn(fan_out(Arc::clone(&self.fan_out), step, intake));
+                        let fan_out = Arc::clone(&self.fan_out);
+                        batches.spawn(async move { fan_out.run(step, intake).await });
                     }
                     None => break Ended::Stopped,
                 },
@@ -101,15 +101,6 @@ async fn begin(steps: &Steps, consumer: &mut Consumer) -> Option<(Step, Intake)>
     let step = steps.begin().await;
     let intake = gather(consumer).await?;
     Some((step, intake))
-}
-
-/// Takes a batch all the way, and rests after it where the lane does.
-async fn fan_out(fan_out: Arc<FanOut>, step: Step, intake: Intake) {
-    let age = intake.age(OffsetDateTime::now_utc());
-    fan_out.metrics.waited(age, fan_out.lane.class());
-    let began = Instant::now();
-    fan_out.run(intake).await;
-    step.end(began.elapsed(), age).await;
 }
 
 /// The next message and what has arrived behind it, as far as a transaction takes it, without

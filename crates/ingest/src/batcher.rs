@@ -50,7 +50,7 @@ const LONGEST_FOR_REST: Duration = Duration::from_secs(1);
 ///
 /// With one, every event would wait for the confirm before its own; with many, messages would not
 /// fill under load.
-const UNDER_WAY: u16 = 4;
+const UNDER_WAY: u16 = 2;
 
 /// Why an event was not accepted. It may be tried again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -239,7 +239,8 @@ impl Shipping {
             // While all places are taken, more events gather behind this one.
             let step = self.steps.begin().await;
             let waited = first.waited(Instant::now());
-            let Some((body, tellers)) = gather(first, &mut waiting, &mut next) else {
+            let most = step.most(limits::ITEMS_PER_MESSAGE);
+            let Some((body, tellers)) = gather(first, &mut waiting, &mut next, most) else {
                 continue;
             };
             let ship = self.ship(body, tellers);
@@ -290,15 +291,16 @@ fn log(published: &Result<(), PublishError>, events: usize) {
     }
 }
 
-/// Takes what is waiting, as much as goes into one message; what does not fit goes first into the
-/// next. What has waited too long is turned away; none when nothing else is there.
+/// Takes what is waiting, as much as goes into one message of `most` events; what does not fit goes
+/// first into the next. What has waited too long is turned away; none when nothing else is there.
 fn gather(
     first: Waiting,
     waiting: &mut mpsc::Receiver<Waiting>,
     next: &mut Option<Waiting>,
+    most: usize,
 ) -> Option<(Bytes, Vec<Teller>)> {
     let now = Instant::now();
-    let mut gather = Gather::new(limits::ITEMS_PER_MESSAGE);
+    let mut gather = Gather::new(most);
     let mut tellers = Vec::new();
     let mut one = Some(first);
     while let Some(Waiting {

@@ -19,6 +19,9 @@ fn waiting(room: &Room, bytes: usize, until: Instant) -> (Waiting, Told) {
     (waiting, outcome)
 }
 
+/// How many events go into one message here.
+const MOST: usize = 200;
+
 fn queue(room: &Room, sizes: &[usize], until: Instant) -> mpsc::Receiver<Waiting> {
     let (sender, receiver) = mpsc::channel(sizes.len());
     for bytes in sizes {
@@ -33,14 +36,14 @@ fn what_waits_shares_a_message_within_its_bounds() {
     let first = || waiting(&room, 1, later).0;
     let mut next = None;
     let mut many = queue(&room, &[1; 300], later);
-    let (_, tellers) = gather(first(), &mut many, &mut next).unwrap();
-    assert_eq!(tellers.len(), limits::ITEMS_PER_MESSAGE);
+    let (_, tellers) = gather(first(), &mut many, &mut next, MOST).unwrap();
+    assert_eq!(tellers.len(), MOST);
     let left = next.take().unwrap();
-    let (_, tellers) = gather(left, &mut many, &mut next).unwrap();
-    assert_eq!(tellers.len(), 301 - limits::ITEMS_PER_MESSAGE);
+    let (_, tellers) = gather(left, &mut many, &mut next, MOST).unwrap();
+    assert_eq!(tellers.len(), 301 - MOST);
 
     let mut large = queue(&room, &[limits::MESSAGE_BYTES, 1], later);
-    let (body, tellers) = gather(first(), &mut large, &mut next).unwrap();
+    let (body, tellers) = gather(first(), &mut large, &mut next, MOST).unwrap();
     assert_eq!(tellers.len(), 1);
     assert!(body.len() < 16);
     assert_eq!(next.unwrap().item.len(), limits::MESSAGE_BYTES);
@@ -54,7 +57,7 @@ async fn what_has_waited_too_long_is_turned_away() {
     let (first, told) = waiting(&room, 1, now + LONGEST_WAIT);
     tokio::time::advance(LONGEST_WAIT + Duration::from_millis(1)).await;
     let mut next = None;
-    assert!(gather(first, &mut late, &mut next).is_none());
+    assert!(gather(first, &mut late, &mut next, MOST).is_none());
     assert_eq!(told.await, Ok(Err(NotAccepted::Unavailable)));
     assert!(late.try_recv().is_err() && next.is_none());
     assert!(room.take(WAITING_BYTES).is_some(), "the room is free again");

@@ -38,19 +38,23 @@ impl Bookkeeper {
         let mut rounds = interval(ROUND);
         rounds.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut last = Balance::Unknown;
+        let mut is_failing = false;
         while self.stop.run_until_cancelled(rounds.tick()).await.is_some() {
             let Some(taken) = self.stop.run_until_cancelled(self.take(&lanes)).await else {
                 return;
             };
             match taken {
                 Ok(ledger) => {
+                    is_failing = false;
                     self.metrics.show(&ledger);
                     log(&ledger, last);
                     last = ledger.balance();
                 }
                 Err(error) => {
                     let error = &error as &dyn std::error::Error;
-                    tracing::debug!(error, "the ledger could not be taken");
+                    if !std::mem::replace(&mut is_failing, true) {
+                        tracing::warn!(error, "the ledger could not be taken");
+                    }
                 }
             }
         }

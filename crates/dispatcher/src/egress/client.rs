@@ -22,9 +22,6 @@ const IDLE_TIMEOUT: Duration = Duration::from_secs(55);
 const ALIVE_INTERVAL: Duration = Duration::from_secs(10);
 const ALIVE_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Idle connections kept for one host.
-const IDLE_PER_HOST: usize = 64;
-
 /// The most headers of an answer, and the most bytes of them over HTTP/2.
 const ANSWER_HEADERS: usize = 100;
 const ANSWER_HEADER_BYTES: u32 = 64 * 1024;
@@ -39,7 +36,15 @@ const CONNECTION_WINDOW_BYTES: u32 = 1024 * 1024;
 ///
 /// A connection of its pool was made to an address that was judged; the policy doesn't change while
 /// the client lives.
-pub(super) fn build(resolver: GuardedResolver, tls: ClientConfig) -> reqwest::Result<Client> {
+///
+/// `idle_per_host` is to be as many requests as are made at once to one host. Each connection
+/// beyond it is closed after its answer and made anew for the next request, which costs both ends
+/// as much as the request.
+pub(super) fn build(
+    resolver: GuardedResolver,
+    tls: ClientConfig,
+    idle_per_host: usize,
+) -> reqwest::Result<Client> {
     #[expect(clippy::disallowed_methods, reason = "the one place where it is made")]
     let builder = Client::builder();
     builder
@@ -52,7 +57,7 @@ pub(super) fn build(resolver: GuardedResolver, tls: ClientConfig) -> reqwest::Re
         .connector_layer(MapFutureLayer::new(stage::connecting))
         .connect_timeout(CONNECT_TIMEOUT)
         .pool_idle_timeout(IDLE_TIMEOUT)
-        .pool_max_idle_per_host(IDLE_PER_HOST)
+        .pool_max_idle_per_host(idle_per_host)
         .http1_max_headers(ANSWER_HEADERS)
         .http2_max_header_list_size(ANSWER_HEADER_BYTES)
         .http2_initial_stream_window_size(STREAM_WINDOW_BYTES)

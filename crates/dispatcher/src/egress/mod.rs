@@ -125,10 +125,15 @@ impl Egress {
             config.addresses.policy(),
             config.ca_file.as_ref(),
             &Names::System,
+            // Endpoints that have none under way get a second half of places at their host.
+            usize::try_from(config.host_in_flight)
+                .unwrap_or(usize::MAX)
+                .saturating_mul(2),
         )
     }
 
-    /// The egress with these rules, further authorities from a PEM file, and these name servers.
+    /// The egress with these rules, further authorities from a PEM file, these name servers, and
+    /// so many connections that are kept for one host while nothing is sent on them.
     ///
     /// # Errors
     /// See [`EgressError`].
@@ -136,10 +141,11 @@ impl Egress {
         policy: AddressPolicy,
         ca_file: Option<&PathBuf>,
         names: &Names,
+        idle_per_host: usize,
     ) -> Result<Self, EgressError> {
         let policy = Arc::new(policy);
         let resolver = GuardedResolver::new(names, Arc::clone(&policy))?;
-        let client = client::build(resolver, tls::config(ca_file)?)?;
+        let client = client::build(resolver, tls::config(ca_file)?, idle_per_host)?;
         Ok(Self { client, policy })
     }
 

@@ -1,17 +1,24 @@
 //! How connections are made, broken and used again; and what is sent over them.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use dispatcher::egress::WebhookRequest;
 use domain::outcome::Failure;
+use futures::future::join_all;
 use http::header::{CONTENT_TYPE, SET_COOKIE, USER_AGENT};
 use http::{HeaderMap, HeaderValue};
 use rstest::rstest;
+use testkit::eventually;
 use testkit::raw::{self, read_request};
 use testkit::receiver::{Receiver, Respond};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
+use tokio::sync::Barrier;
 
-use crate::support::{AMPLE, egress, failure, loopback, post, post_to, saying, status, url};
+use crate::support::{
+    AMPLE, IDLE_PER_HOST, egress, failure, loopback, post, post_to, saying, status, url,
+};
 
 const OK: &[u8] = b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n";
 
@@ -68,6 +75,37 @@ async fn a_connection_is_used_again() {
         );
     }
     assert_eq!(receiver.connections(), 1);
+}
+
+/// As many at once as there are places at a host: a connection for each, the first time.
+#[tokio::test]
+async fn connections_are_used_again_by_as_many_at_once() {
+    let all = Arc::new(Barrier::new(IDLE_PER_HOST));
+    let receiver = raw::Receiver::start(move |mut stream| {
+        let all = Arc::clone(&all);
+        async move {
+            while read_request(&mut stream).await.is_ok() {
+                all.wait().await;
+                stream.write_all(OK).await.unwrap();
+            }
+        }
+    })
+    .await;
+    let (egress, url) = (egress(loopback()), receiver.url());
+    let round = async || {
+        let posts = (0..IDLE_PER_HOST).map(|_| post(&egress, &url, AMPLE));
+        for attempted in join_all(posts).await {
+            assert_eq!(status(&attempted), Some(200), "{attempted:?}");
+        }
+        receiver.connections()
+    };
+    // A connection may come back to the pool a moment after the answer that came on it.
+    eventually(AMPLE, "a round without a new connection", async || {
+        let made = round().await;
+        let after = round().await;
+        if after == made { Ok(()) } else { Err(after) }
+    })
+    .await;
 }
 
 #[tokio::test]

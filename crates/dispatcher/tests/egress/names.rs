@@ -12,13 +12,15 @@ use rstest::rstest;
 use testkit::raw::Receiver;
 
 use crate::name_server::{NameServer, Say};
-use crate::support::{AMPLE, SHORT, SLACK, canary, failure, loopback, post, saying, status};
+use crate::support::{
+    AMPLE, IDLE_PER_HOST, SHORT, SLACK, canary, failure, loopback, post, saying, status,
+};
 
 const OK: &str = "HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: 0\r\n\r\n";
 
 fn asking(server: &NameServer, policy: AddressPolicy) -> Egress {
     let names = Names::Servers(vec![server.address]);
-    Egress::build(policy, None::<&PathBuf>, &names).unwrap()
+    Egress::build(policy, None::<&PathBuf>, &names, IDLE_PER_HOST).unwrap()
 }
 
 fn at(receiver: &Receiver) -> String {
@@ -86,7 +88,8 @@ async fn a_family_that_fails_does_not_hide_the_other(#[case] code: ResponseCode)
 
 #[tokio::test]
 async fn a_name_that_never_exists_needs_no_name_server() {
-    let egress = Egress::build(loopback(), None::<&PathBuf>, &Names::System).unwrap();
+    let egress =
+        Egress::build(loopback(), None::<&PathBuf>, &Names::System, IDLE_PER_HOST).unwrap();
     // This name never exists (RFC 6761, section 6.4), so the test needs no network.
     let attempted = post(&egress, "http://hooks.invalid/", AMPLE).await;
     assert_eq!(failure(&attempted), Some(Failure::DnsNotFound));

@@ -22,6 +22,9 @@ pub(crate) const SHORT: Duration = Duration::from_millis(400);
 /// What a busy machine may add to a deadline.
 pub(crate) const SLACK: Duration = Duration::from_secs(5);
 
+/// Connections that are kept for one host.
+pub(crate) const IDLE_PER_HOST: usize = 128;
+
 /// Loopback over http beside the public Internet.
 pub(crate) fn loopback() -> AddressPolicy {
     AddressPolicy {
@@ -33,7 +36,7 @@ pub(crate) fn loopback() -> AddressPolicy {
 /// An egress that asks nobody for names: port 9 of loopback discards.
 pub(crate) fn egress(policy: AddressPolicy) -> Egress {
     let names = Names::Servers(vec!["127.0.0.1:9".parse().unwrap()]);
-    Egress::build(policy, None::<&PathBuf>, &names).unwrap()
+    Egress::build(policy, None::<&PathBuf>, &names, IDLE_PER_HOST).unwrap()
 }
 
 pub(crate) fn url(text: &str) -> Url {

@@ -14,7 +14,7 @@ use tokio_rustls::TlsAcceptor;
 
 use crate::authority::{Authority, named, self_signed};
 use crate::name_server::{NameServer, Say};
-use crate::support::{AMPLE, egress, failure, loopback, post, status, until_closed};
+use crate::support::{AMPLE, IDLE_PER_HOST, egress, failure, loopback, post, status, until_closed};
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
@@ -50,7 +50,13 @@ pub(crate) fn trusting(authority: &Authority) -> Egress {
 fn trusting_and_asking(authority: &Authority, server: SocketAddr) -> Egress {
     let file = authority.file();
     let names = Names::Servers(vec![server]);
-    Egress::build(loopback(), Some(&file.path().to_owned()), &names).unwrap()
+    Egress::build(
+        loopback(),
+        Some(&file.path().to_owned()),
+        &names,
+        IDLE_PER_HOST,
+    )
+    .unwrap()
 }
 
 async fn post_over_tls(egress: &Egress, receiver: &Receiver) -> Attempted {
@@ -173,10 +179,15 @@ async fn a_reset_in_the_handshake() {
 async fn a_file_of_authorities_that_holds_none_is_an_error() {
     let names = Names::Servers(vec!["127.0.0.1:9".parse().unwrap()]);
     let missing = PathBuf::from("/nonexistent/authorities.pem");
-    let built = Egress::build(loopback(), Some(&missing), &names);
+    let built = Egress::build(loopback(), Some(&missing), &names, IDLE_PER_HOST);
     assert!(matches!(built, Err(EgressError::Authorities { .. })));
 
     let empty = tempfile::NamedTempFile::new().unwrap();
-    let built = Egress::build(loopback(), Some(&empty.path().to_owned()), &names);
+    let built = Egress::build(
+        loopback(),
+        Some(&empty.path().to_owned()),
+        &names,
+        IDLE_PER_HOST,
+    );
     assert!(matches!(built, Err(EgressError::NoAuthority { .. })));
 }
