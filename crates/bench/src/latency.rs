@@ -12,22 +12,51 @@ use crate::table::{millis, quantile};
 pub(crate) struct Latency {
     pub(crate) arrivals: usize,
     pub(crate) p50: Option<Duration>,
+    pub(crate) p90: Option<Duration>,
     pub(crate) p99: Option<Duration>,
+    pub(crate) p999: Option<Duration>,
     pub(crate) most: Option<Duration>,
 }
 
 impl Latency {
+    /// Since the events were accepted.
     pub(crate) fn of(arrivals: &[Arrival]) -> Self {
-        let mut sorted: Vec<_> = arrivals
-            .iter()
-            .map(|one| Duration::from_micros(one.latency_us))
-            .collect();
+        Self::from_micros(arrivals.iter().map(|one| one.latency_us))
+    }
+
+    /// Since they were to be sent; of those that tell when.
+    pub(crate) fn since_sent(arrivals: &[Arrival]) -> Self {
+        Self::from_micros(arrivals.iter().filter_map(|one| one.since_sent_us))
+    }
+
+    fn from_micros(micros: impl Iterator<Item = u64>) -> Self {
+        let mut sorted: Vec<_> = micros.map(Duration::from_micros).collect();
         sorted.sort_unstable();
         Self {
             arrivals: sorted.len(),
             p50: quantile(&sorted, 0.5),
+            p90: quantile(&sorted, 0.9),
             p99: quantile(&sorted, 0.99),
+            p999: quantile(&sorted, 0.999),
             most: sorted.last().copied(),
+        }
+    }
+
+    /// Of several runs of the same: all their arrivals, the medians of their quantiles, and the
+    /// longest of all.
+    pub(crate) fn median(runs: &[Self]) -> Self {
+        let median = |of: fn(&Self) -> Option<Duration>| {
+            let mut all: Vec<_> = runs.iter().filter_map(of).collect();
+            all.sort_unstable();
+            quantile(&all, 0.5)
+        };
+        Self {
+            arrivals: runs.iter().map(|run| run.arrivals).sum(),
+            p50: median(|run| run.p50),
+            p90: median(|run| run.p90),
+            p99: median(|run| run.p99),
+            p999: median(|run| run.p999),
+            most: runs.iter().filter_map(|run| run.most).max(),
         }
     }
 
@@ -40,10 +69,12 @@ impl Latency {
     /// A row of a table with the columns of [`head`].
     pub(crate) fn row(&self, name: &str, ratio: Option<f64>) -> String {
         format!(
-            "{name:24} {:>9} {:>10} {:>10} {:>10} {:>8}",
+            "{name:24} {:>9} {:>10} {:>10} {:>10} {:>10} {:>10} {:>8}",
             self.arrivals,
             millis(self.p50),
+            millis(self.p90),
             millis(self.p99),
+            millis(self.p999),
             millis(self.most),
             ratio.map_or_else(|| "-".to_owned(), |ratio| format!("{ratio:.2}")),
         )
@@ -55,7 +86,9 @@ impl Latency {
             "run": name,
             "arrivals": self.arrivals,
             "p50_ms": ms(self.p50),
+            "p90_ms": ms(self.p90),
             "p99_ms": ms(self.p99),
+            "p999_ms": ms(self.p999),
             "max_ms": ms(self.most),
             "p99_ratio": ratio,
         })
@@ -65,7 +98,7 @@ impl Latency {
 /// The head of a table of latencies.
 pub(crate) fn head(first: &str) -> String {
     format!(
-        "{first:24} {:>9} {:>10} {:>10} {:>10} {:>8}",
-        "arrived", "p50", "p99", "max", "p99 ×"
+        "{first:24} {:>9} {:>10} {:>10} {:>10} {:>10} {:>10} {:>8}",
+        "arrived", "p50", "p90", "p99", "p99.9", "max", "p99 ×"
     )
 }

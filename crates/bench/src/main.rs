@@ -4,6 +4,7 @@
 //! ```text
 //! cargo build --release --bin posthaste
 //! cargo run --release -p bench -- throughput
+//! cargo run --release -p bench -- latency
 //! cargo run --release -p bench -- retries
 //! cargo run --release -p bench -- isolation
 //! cargo run --release -p bench -- fairness
@@ -15,7 +16,8 @@
 
 #![expect(
     clippy::print_stdout,
-    reason = "the figures are told on standard output"
+    clippy::print_stderr,
+    reason = "the figures are told on standard output, and progress on the other"
 )]
 
 use std::path::PathBuf;
@@ -23,13 +25,17 @@ use std::path::PathBuf;
 use anyhow::{Context, ensure};
 use clap::{Parser, Subcommand};
 
+mod disk;
 mod fairness;
 mod isolation;
 mod latency;
+mod limits;
+mod load;
 mod platform;
 mod receiver;
 mod replay;
 mod retries;
+mod steady;
 mod table;
 mod throughput;
 mod trial;
@@ -45,6 +51,8 @@ struct Cli {
 enum Measure {
     /// Events accepted and deliveries made a second, CPU and memory by process.
     Throughput(throughput::Throughput),
+    /// How long events take from sending to arrival at steady rates.
+    Latency(steady::Steady),
     /// How well the retry tiers keep their times.
     Retries(retries::Retries),
     /// What endpoints that misbehave cost those that don't.
@@ -64,6 +72,7 @@ async fn main() -> anyhow::Result<()> {
     let _ = rustls::crypto::ring::default_provider().install_default();
     match Cli::parse().measure {
         Measure::Throughput(throughput) => throughput::run(throughput).await,
+        Measure::Latency(steady) => steady::run(steady).await,
         Measure::Retries(retries) => retries::run(retries).await,
         Measure::Isolation(isolation) => isolation::run(isolation).await,
         Measure::Fairness(fairness) => fairness::run(fairness).await,

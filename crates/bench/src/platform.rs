@@ -1,13 +1,14 @@
 //! The load: a platform with tenants and endpoints that publishes as fast as its events are accepted.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use anyhow::{Context, ensure};
 use serde_json::{Value, json};
 use testkit::Cluster;
+use time::OffsetDateTime;
 use tokio::task::JoinSet;
+
+use crate::load::{Load, closed, payload};
 
 /// What is published where the type doesn't matter.
 const EVENT_TYPE: &str = "shipment.created";
@@ -22,14 +23,6 @@ pub(crate) struct Platform {
     ingest_url: String,
     console_url: String,
     key: String,
-}
-
-/// What the load did.
-pub(crate) struct Load {
-    /// How long it took until the last event was accepted.
-    pub(crate) took: Duration,
-    /// How long each answer took, sorted.
-    pub(crate) answers: Vec<Duration>,
 }
 
 /// A client that may have as many connections as there are publishers.
@@ -123,68 +116,30 @@ impl Platform {
         bytes: usize,
         publishers: usize,
     ) -> anyhow::Result<Load> {
-        let body = event(tenant, EVENT_TYPE, bytes);
-        let left = Arc::new(AtomicUsize::new(events));
-        let began = Instant::now();
-        let publishers: Vec<_> = (0..publishers)
-            .map(|_| {
-                let (platform, body, left) = (self.clone(), body.clone(), Arc::clone(&left));
-                tokio::spawn(async move { platform.publish_while(&body, &left).await })
-            })
-            .collect();
-        let mut answers = Vec::with_capacity(events);
-        for publisher in publishers {
-            answers.extend(publisher.await.context("a publisher panicked")??);
-        }
-        let took = began.elapsed();
-        answers.sort_unstable();
-        Ok(Load { took, answers })
-    }
-
-    async fn publish_while(&self, body: &str, left: &AtomicUsize) -> anyhow::Result<Vec<Duration>> {
-        let mut answers = Vec::new();
-        while take(left, 1) == 1 {
-            let began = Instant::now();
-            self.accepted("/v1/events", body.to_owned()).await?;
-            answers.push(began.elapsed());
-        }
-        Ok(answers)
+        let body = event(tenant, EVENT_TYPE, bytes, None);
+        let platform = self.clone();
+        let send = move |_: usize| platform.clone().accepted("/v1/events", body.clone());
+        closed(events, 1, publishers, send).await
     }
 
     /// Publishes so many events in full batches, `publishers` at a time, as fast as they are
-    /// accepted. Gives how long that took.
+    /// accepted.
     pub(crate) async fn flood(
         &self,
         tenant: &str,
         events: usize,
         bytes: usize,
         publishers: usize,
-    ) -> anyhow::Result<Duration> {
-        let one = event(tenant, EVENT_TYPE, bytes);
-        let left = Arc::new(AtomicUsize::new(events));
-        let began = Instant::now();
-        let publishers: Vec<_> = (0..publishers)
-            .map(|_| {
-                let (platform, one, left) = (self.clone(), one.clone(), Arc::clone(&left));
-                tokio::spawn(async move { platform.flood_while(&one, &left).await })
-            })
-            .collect();
-        for publisher in publishers {
-            publisher.await.context("a publisher panicked")??;
-        }
-        Ok(began.elapsed())
-    }
-
-    async fn flood_while(&self, one: &str, left: &AtomicUsize) -> anyhow::Result<()> {
-        loop {
-            let count = take(left, BATCH);
-            if count == 0 {
-                return Ok(());
-            }
-            let batch = vec![one; count].join(",");
-            self.accepted("/v1/events/batch", format!("[{batch}]"))
-                .await?;
-        }
+    ) -> anyhow::Result<Load> {
+        let one = event(tenant, EVENT_TYPE, bytes, None);
+        let platform = self.clone();
+        let send = move |count: usize| {
+            let batch = vec![one.as_str(); count].join(",");
+            platform
+                .clone()
+                .accepted("/v1/events/batch", format!("[{batch}]"))
+        };
+        closed(events, BATCH, publishers, send).await
     }
 
     /// Publishes `per_second` events a second for so long, each at its time whether or not those
@@ -199,7 +154,7 @@ impl Platform {
         per_second: u32,
         lasting: Duration,
     ) -> anyhow::Result<()> {
-        let began = tokio::time::Instant::now();
+        let (began, now) = (tokio::time::Instant::now(), OffsetDateTime::now_utc());
         let mut published = JoinSet::new();
         for (number, event_type) in (0u32..).zip(event_types.iter().cycle()) {
             let due = Duration::from_secs(1) * number / per_second;
@@ -207,8 +162,8 @@ impl Platform {
                 break;
             }
             tokio::time::sleep_until(began + due).await;
-            let (platform, body) = (self.clone(), event(tenant, event_type, 1024));
-            published.spawn(async move { platform.accepted("/v1/events", body).await });
+            let body = event(tenant, event_type, 1024, Some(now + due));
+            published.spawn(self.clone().accepted("/v1/events", body));
             while let Some(done) = published.try_join_next() {
                 done.context("a publisher panicked")??;
             }
@@ -219,7 +174,7 @@ impl Platform {
         Ok(())
     }
 
-    async fn accepted(&self, path: &str, body: String) -> anyhow::Result<()> {
+    async fn accepted(self, path: &'static str, body: String) -> anyhow::Result<()> {
         let url = format!("{}{path}", self.ingest_url);
         let request = self.http.post(&url).bearer_auth(&self.key);
         let request = request.header("content-type", "application/json");
@@ -231,16 +186,7 @@ impl Platform {
     }
 }
 
-/// Takes up to `most` of what is left; gives how many.
-fn take(left: &AtomicUsize, most: usize) -> usize {
-    let rest = |left: usize| Some(left.saturating_sub(most));
-    let before = left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, rest);
-    before.unwrap_or_default().min(most)
-}
-
-fn event(tenant: &str, event_type: &str, bytes: usize) -> String {
-    let filler = "x".repeat(bytes.saturating_sub(r#"{"id":"ship_123","note":""}"#.len()));
-    format!(
-        r#"{{"tenant":"{tenant}","event":"{event_type}","data":{{"id":"ship_123","note":"{filler}"}}}}"#
-    )
+fn event(tenant: &str, event_type: &str, bytes: usize, sent: Option<OffsetDateTime>) -> String {
+    let data = payload(bytes, sent);
+    format!(r#"{{"tenant":"{tenant}","event":"{event_type}","data":{data}}}"#)
 }

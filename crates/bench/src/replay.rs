@@ -4,13 +4,12 @@ use std::time::Duration;
 
 use anyhow::{Context, ensure};
 use clap::Args;
-use sandbox::{Options, Servers};
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
 use crate::latency::{Latency, head};
 use crate::receiver::Arrival;
-use crate::trial::Trial;
+use crate::trial::{Trial, servers};
 
 /// What a bulk replay costs live deliveries.
 #[derive(Debug, Args)]
@@ -19,7 +18,7 @@ pub(crate) struct Replay {
     #[arg(long, default_value_t = 20_000)]
     letters: u32,
     /// Deliveries a second of the replay.
-    #[arg(long, default_value_t = 500)]
+    #[arg(long, default_value_t = 200)]
     rate: u32,
     /// Live events a second, to another endpoint.
     #[arg(long, default_value_t = 200)]
@@ -41,7 +40,7 @@ const WINDOW_US: u64 = 1_000_000;
 
 /// Runs the measurement.
 pub(crate) async fn run(replay: Replay) -> anyhow::Result<()> {
-    let servers = Servers::start(Options::ephemeral()).await?;
+    let servers = servers().await?;
     let trial = Trial::on(&servers).await?;
     replay.dead_letters(&trial).await?;
     let live = trial.receiver.timed(LIVE);
@@ -102,13 +101,10 @@ impl Replay {
     /// Live events for so long; what is late counts too.
     async fn live(&self, trial: &Trial, lasting: Duration) -> anyhow::Result<Latency> {
         let types = ["user.created".to_owned()];
-        trial.receiver.forget(LIVE).await?;
-        trial
-            .platform
-            .steady(LIVE, &types, self.per_second, lasting)
+        let arrivals = trial
+            .series(LIVE, LIVE, &types, self.per_second, lasting)
             .await?;
-        trial.receiver.settled(LIVE).await?;
-        Ok(Latency::of(&trial.receiver.series(LIVE).await?))
+        Ok(Latency::of(&arrivals))
     }
 
     async fn beside(&self, trial: &Trial) -> anyhow::Result<(Latency, Held)> {

@@ -5,11 +5,10 @@ use std::time::{Duration, Instant};
 
 use anyhow::bail;
 use clap::Args;
-use sandbox::{Options, Servers};
 
 use crate::receiver::Receiver;
 use crate::table::quantile;
-use crate::trial::Trial;
+use crate::trial::{Trial, servers};
 
 /// How well the retry tiers keep their times.
 #[derive(Debug, Args)]
@@ -27,7 +26,7 @@ const JITTER: f64 = 1.1;
 
 /// Runs the measurement.
 pub(crate) async fn run(retries: Retries) -> anyhow::Result<()> {
-    let servers = Servers::start(Options::ephemeral()).await?;
+    let servers = servers().await?;
     let trial = Trial::on(&servers).await?;
     let (platform, receiver) = (&trial.platform, &trial.receiver);
     receiver.answer_with(404).await?;

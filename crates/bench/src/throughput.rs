@@ -4,16 +4,18 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use clap::Args;
-use sandbox::{Options, Servers};
+use sandbox::Servers;
 use serde_json::json;
 use testkit::Cluster;
 use testkit::cluster::Role;
 use testkit::usage::{Usage, usage};
 
-use crate::platform::Load;
+use crate::limits::{self, Work};
+use crate::load::Load;
+use crate::platform::http;
 use crate::receiver::Receiver;
 use crate::table::{millis, quantile, rate};
-use crate::trial::Trial;
+use crate::trial::{Trial, servers};
 
 /// Events accepted and deliveries made a second, CPU and memory by process.
 #[derive(Debug, Args)]
@@ -28,30 +30,35 @@ pub(crate) struct Throughput {
     #[arg(long, default_value_t = 64)]
     publishers: usize,
     /// The endpoints of each event, one run for each number.
-    #[arg(long, value_delimiter = ',', default_value = "1,10")]
+    #[arg(long, value_delimiter = ',', default_value = "1,10,100")]
     fan_out: Vec<usize>,
 }
 
+/// Deliveries before each run.
+const WARM_UP_DELIVERIES: usize = 2_000;
+
+/// After this long without events, a tenant is nobody whom others give way to.
+const FORGOTTEN: Duration = Duration::from_secs(11);
+
 /// Runs the measurement.
 pub(crate) async fn run(throughput: Throughput) -> anyhow::Result<()> {
-    let servers = Servers::start(Options::ephemeral()).await?;
+    let servers = servers().await?;
     let trial = Trial::on(&servers).await?;
     let (platform, receiver) = (&trial.platform, &trial.receiver);
-    platform.tenant("warm-up", 1, &receiver.url, &[5]).await?;
-    platform
-        .publish(
-            "warm-up",
-            2_000,
-            throughput.payload_bytes,
-            throughput.publishers,
-        )
-        .await?;
-    receiver.reached(2_000).await?;
+    let mut bare_before = throughput.bare(receiver).await?;
     for fan_out in &throughput.fan_out {
         let tenant = format!("fan-out-{fan_out}");
         platform
             .tenant(&tenant, *fan_out, &receiver.url, &[5])
             .await?;
+        let work = Work {
+            deliveries: throughput.events,
+            fan_out: *fan_out,
+            payload_bytes: throughput.payload_bytes,
+        };
+        let broker = limits::broker::rate_of(&servers, work).await?;
+        let postgres = limits::postgres::rate_of(&servers, work).await?;
+        throughput.warm_up(&trial, &tenant, *fan_out).await?;
         let events = (throughput.events / fan_out).max(1);
         let before = Meter::read(&trial.cluster, &servers, receiver)?;
         let earlier = receiver.count().await?;
@@ -68,11 +75,48 @@ pub(crate) async fn run(throughput: Throughput) -> anyhow::Result<()> {
         receiver.reached(earlier + deliveries).await?;
         let took = began.elapsed();
         let after = Meter::read(&trial.cluster, &servers, receiver)?;
-        report(*fan_out, events, &load, deliveries, took, &before, &after)?;
+        let bare_after = throughput.bare(receiver).await?;
+        Run {
+            fan_out: *fan_out,
+            events: u64::try_from(events)?,
+            load,
+            deliveries,
+            took,
+            bare: f64::midpoint(bare_before, bare_after),
+            broker,
+            postgres,
+        }
+        .report(&before, &after);
+        bare_before = bare_after;
     }
     drop(trial);
     servers.stop().await?;
     Ok(())
+}
+
+impl Throughput {
+    /// How many requests a second the same client makes of the same receiver with nothing between
+    /// them: the limit of what can be delivered, and of what a server can answer.
+    async fn bare(&self, receiver: &Receiver) -> anyhow::Result<f64> {
+        let (requests, bytes) = (self.events, self.payload_bytes);
+        let load = limits::http::post(&http()?, receiver, requests, bytes, self.publishers).await?;
+        Ok(rate(u64::try_from(requests)?, load.took))
+    }
+
+    /// Makes the connections of this tenant's deliveries, and waits until it is the only one: above
+    /// its share it would give way to the others.
+    async fn warm_up(&self, trial: &Trial, tenant: &str, fan_out: usize) -> anyhow::Result<()> {
+        let earlier = trial.receiver.count().await?;
+        let events = (WARM_UP_DELIVERIES / fan_out).max(1);
+        trial
+            .platform
+            .publish(tenant, events, self.payload_bytes, self.publishers)
+            .await?;
+        let deliveries = u64::try_from(events * fan_out)?;
+        trial.receiver.reached(earlier + deliveries).await?;
+        tokio::time::sleep(FORGOTTEN).await;
+        Ok(())
+    }
 }
 
 /// What every process has used.
@@ -111,45 +155,79 @@ fn sum(pids: impl Iterator<Item = u32>) -> Usage {
     })
 }
 
-fn report(
+/// What was measured at one fan-out.
+struct Run {
     fan_out: usize,
-    events: usize,
-    load: &Load,
+    events: u64,
+    load: Load,
     deliveries: u64,
     took: Duration,
-    before: &Meter,
-    after: &Meter,
-) -> anyhow::Result<()> {
-    let accepted = rate(u64::try_from(events)?, load.took);
-    let delivered = rate(deliveries, took);
-    println!("\nfan-out {fan_out}: {events} events, {deliveries} deliveries");
-    println!(
-        "  accepted   {accepted:>9.0} events/s   202 after p50 {}, p99 {}",
-        millis(quantile(&load.answers, 0.5)),
-        millis(quantile(&load.answers, 0.99)),
-    );
-    println!("  delivered  {delivered:>9.0} deliveries/s");
-    println!(
-        "  {:10} {:>24} {:>12}",
-        "process", "CPU s/10,000 deliveries", "peak MiB"
-    );
-    let mut processes = serde_json::Map::new();
-    for ((name, before), (_, after)) in before.0.iter().zip(&after.0) {
-        let cpu = after.cpu.saturating_sub(before.cpu).as_secs_f64() * 10_000.0
-            / rate(deliveries, Duration::from_secs(1));
-        let mib = after.peak_bytes / (1024 * 1024);
-        println!("  {name:10} {cpu:>24.2} {mib:>12}");
-        processes.insert(
-            (*name).to_owned(),
-            json!({"cpu_s_per_10k": cpu, "peak_mib": mib}),
+    /// Requests a second of the bare client, before and after.
+    bare: f64,
+    /// Deliveries a second of the broker alone.
+    broker: f64,
+    /// Deliveries a second of the record alone.
+    postgres: f64,
+}
+
+impl Run {
+    fn report(&self, before: &Meter, after: &Meter) {
+        let Self {
+            fan_out,
+            events,
+            deliveries,
+            bare,
+            broker,
+            postgres,
+            ..
+        } = self;
+        let accepted = rate(*events, self.load.took);
+        let delivered = rate(*deliveries, self.took);
+        println!("\nfan-out {fan_out}: {events} events, {deliveries} deliveries");
+        println!(
+            "  accepted  {accepted:>9.0} events/s; 202 after p50 {}, p99 {}",
+            millis(quantile(&self.load.answers, 0.5)),
+            millis(quantile(&self.load.answers, 0.99)),
         );
+        println!("  delivered {delivered:>9.0} deliveries/s");
+        println!(
+            "  {:32} {:>9} {:>12} {:>12}",
+            "alone on this machine", "a second", "accepted of", "delivered of"
+        );
+        for (name, limit) in [
+            ("HTTP: the bare client, requests", bare),
+            ("RabbitMQ: three hops, deliveries", broker),
+            ("Postgres: its rows, deliveries", postgres),
+        ] {
+            let (accepted, delivered) = (accepted / limit, delivered / limit);
+            println!("  {name:32} {limit:>9.0} {accepted:>12.3} {delivered:>12.3}");
+        }
+        println!(
+            "  {:10} {:>24} {:>12}",
+            "process", "CPU s/10,000 deliveries", "peak MiB"
+        );
+        let mut processes = serde_json::Map::new();
+        for ((name, before), (_, after)) in before.0.iter().zip(&after.0) {
+            let cpu = after.cpu.saturating_sub(before.cpu).as_secs_f64() * 10_000.0
+                / rate(*deliveries, Duration::from_secs(1));
+            let mib = after.peak_bytes / (1024 * 1024);
+            println!("  {name:10} {cpu:>24.2} {mib:>12}");
+            processes.insert(
+                (*name).to_owned(),
+                json!({"cpu_s_per_10k": cpu, "peak_mib": mib}),
+            );
+        }
+        let figures = json!({
+            "fan_out": fan_out,
+            "bare_requests_per_s": bare,
+            "broker_deliveries_per_s": broker,
+            "postgres_deliveries_per_s": postgres,
+            "events_accepted_per_s": accepted,
+            "deliveries_per_s": delivered,
+            "accepted_of_bare": accepted / bare,
+            "delivered_of_bare": delivered / bare,
+            "processes": processes,
+        });
+        println!("  {figures}");
     }
-    let figures = json!({
-        "fan_out": fan_out,
-        "events_accepted_per_s": accepted,
-        "deliveries_per_s": delivered,
-        "processes": processes,
-    });
-    println!("  {figures}");
-    Ok(())
 }

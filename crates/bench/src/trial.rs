@@ -1,11 +1,22 @@
 //! What one measurement runs on.
 
-use sandbox::Servers;
+use std::time::Duration;
+
+use anyhow::Context;
+use sandbox::{Options, Servers};
 use testkit::{Cluster, Stack};
 
+use crate::disk::Flushes;
 use crate::platform::{Platform, http};
 use crate::program;
-use crate::receiver::Receiver;
+use crate::receiver::{Arrival, Receiver};
+
+/// Starts a Postgres and a RabbitMQ for a measurement, and tells what their disk is like.
+pub(crate) async fn servers() -> anyhow::Result<Servers> {
+    let flushes = Flushes::measure(&std::env::temp_dir()).await;
+    println!("{}", flushes.context("the disk can't be measured")?);
+    Ok(Servers::start(Options::ephemeral()).await?)
+}
 
 /// A Posthaste with nothing in it, every role a process of its own, and a receiver.
 pub(crate) struct Trial {
@@ -28,5 +39,23 @@ impl Trial {
             cluster,
             stack,
         })
+    }
+
+    /// What arrives of a series while a tenant publishes so many events a second for so long, of
+    /// the types in turn. What is late counts too.
+    pub(crate) async fn series(
+        &self,
+        name: &str,
+        tenant: &str,
+        event_types: &[String],
+        per_second: u32,
+        lasting: Duration,
+    ) -> anyhow::Result<Vec<Arrival>> {
+        self.receiver.forget(name).await?;
+        self.platform
+            .steady(tenant, event_types, per_second, lasting)
+            .await?;
+        self.receiver.settled(name).await?;
+        self.receiver.series(name).await
     }
 }

@@ -29,6 +29,8 @@ pub(crate) struct Arrival {
     pub(crate) at_us: u64,
     /// Since the event was accepted.
     pub(crate) latency_us: u64,
+    /// Since it was to be sent; none where its data don't say.
+    pub(crate) since_sent_us: Option<u64>,
     /// What it was answered with.
     pub(crate) status: u16,
 }

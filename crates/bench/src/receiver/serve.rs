@@ -93,21 +93,32 @@ async fn arrive(State(seen): State<Arc<Seen>>, headers: HeaderMap, _body: Bytes)
 #[derive(Deserialize)]
 struct Told {
     timestamp: String,
+    #[serde(default)]
+    data: Data,
+}
+
+#[derive(Default, Deserialize)]
+struct Data {
+    #[serde(default)]
+    sent_us: u64,
 }
 
 /// Writes down when the event arrived, and how long after it was accepted; answers as [`status`]
 /// says.
 async fn timed(State(seen): State<Arc<Seen>>, Path(name): Path<String>, body: Bytes) -> StatusCode {
     let now = OffsetDateTime::now_utc();
-    let told: Option<Told> = serde_json::from_slice(&body).ok();
-    let accepted = told.and_then(|told| OffsetDateTime::parse(&told.timestamp, &Rfc3339).ok());
-    let Some(accepted) = accepted else {
+    let Ok(Told { timestamp, data }) = serde_json::from_slice(&body) else {
         return StatusCode::BAD_REQUEST;
     };
+    let Ok(accepted) = OffsetDateTime::parse(&timestamp, &Rfc3339) else {
+        return StatusCode::BAD_REQUEST;
+    };
+    let at_us = u64::try_from(now.unix_timestamp_nanos() / 1_000).unwrap_or_default();
     let status = seen.status.load(Ordering::Relaxed);
     locked(&seen.series).entry(name).or_default().push(Arrival {
-        at_us: u64::try_from(now.unix_timestamp_nanos() / 1_000).unwrap_or_default(),
+        at_us,
         latency_us: u64::try_from((now - accepted).whole_microseconds()).unwrap_or_default(),
+        since_sent_us: (data.sent_us > 0).then(|| at_us.saturating_sub(data.sent_us)),
         status,
     });
     StatusCode::from_u16(status).unwrap_or(StatusCode::OK)

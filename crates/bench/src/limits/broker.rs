@@ -1,0 +1,151 @@
+//! RabbitMQ alone: the three quorum queues that a delivery goes through, with nothing done at any
+//! of them.
+
+use std::time::{Duration, Instant};
+
+use anyhow::Context;
+use broker::topology::{Route, Topology, queue};
+use broker::{Broker, Config, Consumer, ConsumerOptions, Outgoing, Publisher};
+use bytes::Bytes;
+use domain::limits;
+use domain::shard::Shards;
+use sandbox::Servers;
+use secrecy::SecretString;
+use testkit::Stack;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use super::Work;
+use crate::table::rate;
+
+/// Messages that are under way on each hop.
+const WINDOW: usize = 64;
+
+/// A report of a delivery without an answer's body, in bytes.
+const REPORT_BYTES: usize = 160;
+
+/// How long it may take.
+const PATIENCE: Duration = Duration::from_secs(300);
+
+/// Takes the events of the work and their deliveries through the queues of fan-out, of the dispatchers
+/// and of the recorder, with confirms and acknowledgements, [`limits::DELIVERIES_PER_MESSAGE`] to
+/// a message. Gives how many deliveries a second.
+pub(crate) async fn rate_of(servers: &Servers, work: Work) -> anyhow::Result<f64> {
+    let Work {
+        deliveries,
+        fan_out,
+        payload_bytes,
+    } = work;
+    let stack = Stack::on(servers.access()).await;
+    let broker = Broker::new(&Config::new(SecretString::from(stack.amqp_url()), "bench"))?;
+    let shards = Shards::new(1).context("one is a number of shards")?;
+    broker.declare(&Topology::new(shards)).await?;
+    let shard = shards.all().next().context("there is a shard")?;
+
+    let stop = CancellationToken::new();
+    let consumer = |queue: String| {
+        let options = ConsumerOptions {
+            queue,
+            prefetch: 2 * u16::try_from(WINDOW).unwrap_or(u16::MAX),
+            name: "bench".to_owned(),
+        };
+        broker.consumer(options, stop.clone())
+    };
+    let filler = |bytes: usize| Bytes::from(vec![b'x'; bytes]);
+    let in_message = limits::DELIVERIES_PER_MESSAGE;
+    let events = filler(payload_bytes * in_message);
+    // Deliveries of the same event share its payload.
+    let dispatches = filler((payload_bytes * in_message / fan_out).max(payload_bytes));
+    let reports = filler(REPORT_BYTES * in_message);
+    let event_messages = deliveries.div_ceil(in_message * fan_out);
+    let messages = event_messages * fan_out;
+
+    let mut hops = JoinSet::new();
+    hops.spawn(pass_on(
+        consumer(queue::fanout(shard)),
+        broker.publisher("fanout"),
+        outgoing(Route::dispatch_now(shard), &dispatches),
+        event_messages,
+        fan_out,
+    ));
+    hops.spawn(pass_on(
+        consumer(queue::dispatch_fresh(shard)),
+        broker.publisher("dispatcher"),
+        outgoing(Route::results(), &reports),
+        messages,
+        1,
+    ));
+    hops.spawn(take(consumer(queue::results()), messages));
+    let first = broker.publisher("ingest");
+    let began = Instant::now();
+    let all = async {
+        publish(
+            &first,
+            &outgoing(Route::events(shard), &events),
+            event_messages,
+        )
+        .await?;
+        while let Some(hop) = hops.join_next().await {
+            hop.context("a hop panicked")??;
+        }
+        anyhow::Ok(())
+    };
+    tokio::time::timeout(PATIENCE, all).await??;
+    let took = began.elapsed();
+    stop.cancel();
+    let passed = u64::try_from(messages * in_message)?;
+    Ok(rate(passed, took))
+}
+
+fn outgoing(route: Route, body: &Bytes) -> Outgoing {
+    Outgoing::new(route, body.clone(), "bench", wire::CONTENT_TYPE)
+}
+
+async fn publish(publisher: &Publisher, message: &Outgoing, messages: usize) -> anyhow::Result<()> {
+    let mut under_way = JoinSet::new();
+    for _ in 0..messages {
+        if under_way.len() >= WINDOW {
+            under_way.join_next().await.context("there are some")???;
+        }
+        let (publisher, message) = (publisher.clone(), message.clone());
+        under_way.spawn(async move { publisher.publish(message).await });
+    }
+    while let Some(published) = under_way.join_next().await {
+        published??;
+    }
+    Ok(())
+}
+
+/// Publishes `each` messages for each that comes, and acknowledges that when they are confirmed.
+async fn pass_on(
+    mut consumer: Consumer,
+    publisher: Publisher,
+    message: Outgoing,
+    messages: usize,
+    each: usize,
+) -> anyhow::Result<()> {
+    let mut under_way = JoinSet::new();
+    for _ in 0..messages {
+        let received = consumer.next().await.context("the consumer has stopped")?;
+        let (_, acker) = received.into_parts();
+        let (publisher, message) = (publisher.clone(), message.clone());
+        under_way.spawn(async move {
+            publish(&publisher, &message, each).await?;
+            acker.ack().await;
+            anyhow::Ok(())
+        });
+    }
+    while let Some(passed) = under_way.join_next().await {
+        passed??;
+    }
+    Ok(())
+}
+
+async fn take(mut consumer: Consumer, messages: usize) -> anyhow::Result<()> {
+    for _ in 0..messages {
+        let received = consumer.next().await.context("the consumer has stopped")?;
+        let (_, acker) = received.into_parts();
+        acker.ack().await;
+    }
+    Ok(())
+}
