@@ -4,16 +4,19 @@
 //! and there is no other way to make one. What a key can't reach answers 404, like what isn't
 //! there.
 
+use std::convert::Infallible;
 use std::marker::PhantomData;
+use std::sync::Arc;
 
-use axum::extract::{FromRequestParts, Path, RawPathParams};
+use axum::extract::{self, FromRequestParts, Path, RawPathParams};
 use axum::http::StatusCode;
 use axum::http::request::Parts;
-use domain::id::{ApiKeyId, Id, Kind, TenantId};
+use domain::id::{Id, Kind, TenantId};
 use serde::Deserialize;
 use service::bearer;
 use service::problem::Problem;
 use store::api_keys::{Reach, Scope};
+use store::audit::Actor;
 use store::directory::Access;
 
 use crate::api::Api;
@@ -42,17 +45,36 @@ impl Deed for Manage {
 /// The bearer may do `D` on the whole platform.
 pub(crate) struct Platform<D> {
     /// Who the bearer is.
-    pub(crate) key: ApiKeyId,
+    pub(crate) by: Actor,
     deed: PhantomData<D>,
 }
 
 /// The bearer may do `D` in the tenant that the path names.
 pub(crate) struct InTenant<D> {
     pub(crate) tenant: TenantId,
+    /// How far the bearer reaches beyond it.
+    pub(crate) reach: Reach,
     /// Who the bearer is.
-    pub(crate) key: ApiKeyId,
+    pub(crate) by: Actor,
     deed: PhantomData<D>,
 }
+
+// By hand: a proof may be used for all that a request does, whatever the deed.
+impl<D> Clone for Platform<D> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<D> Copy for Platform<D> {}
+
+impl<D> Clone for InTenant<D> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<D> Copy for InTenant<D> {}
 
 /// The id that a path ends with. A malformed one is one of nothing: 404.
 pub(crate) struct Named<K>(pub(crate) Id<K>);
@@ -86,9 +108,19 @@ impl<D: Deed> FromRequestParts<Api> for Platform<D> {
         }
         allow::<D>(&access)?;
         Ok(Self {
-            key: access.key,
+            by: access.by,
             deed: PhantomData,
         })
+    }
+}
+
+/// For what is offered to those alone who may do it; none, too, when it can't be told.
+impl<D: Deed> extract::OptionalFromRequestParts<Api> for Platform<D> {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, api: &Api) -> Result<Option<Self>, Infallible> {
+        let asked = <Self as FromRequestParts<Api>>::from_request_parts(parts, api).await;
+        Ok(asked.ok())
     }
 }
 
@@ -106,7 +138,8 @@ impl<D: Deed> FromRequestParts<Api> for InTenant<D> {
         allow::<D>(&access)?;
         Ok(Self {
             tenant,
-            key: access.key,
+            reach: access.reach,
+            by: access.by,
             deed: PhantomData,
         })
     }
@@ -125,11 +158,19 @@ fn allow<D: Deed>(access: &Access) -> Result<(), Problem> {
     ))
 }
 
-async fn access(parts: &Parts, api: &Api) -> Result<std::sync::Arc<Access>, Problem> {
+/// What the session of a request to the dashboard allows. Only the dashboard's own routes are given
+/// one, so that no call of the API can be made by a cookie.
+#[derive(Clone)]
+pub(crate) struct Seat(pub(crate) Arc<Access>);
+
+async fn access(parts: &Parts, api: &Api) -> Result<Arc<Access>, Problem> {
     if !api.access.is_loaded() {
         return Err(problem::unavailable(
             "the keys are not loaded yet: try again",
         ));
+    }
+    if let Some(Seat(access)) = parts.extensions.get() {
+        return Ok(Arc::clone(access));
     }
     let unauthorized = |detail| {
         Problem::new(
@@ -141,12 +182,17 @@ async fn access(parts: &Parts, api: &Api) -> Result<std::sync::Arc<Access>, Prob
     };
     let bearer = bearer::token(&parts.headers)
         .ok_or_else(|| unauthorized("send the header Authorization: Bearer phk_…"))?;
-    let access = match api.access.current().authenticate(bearer) {
+    let access = of_key(bearer, api).await;
+    access.ok_or_else(|| unauthorized("the API key is not known, or was revoked"))
+}
+
+/// What this text of a key allows.
+pub(crate) async fn of_key(presented: &str, api: &Api) -> Option<Arc<Access>> {
+    match api.access.current().authenticate(presented) {
         Some(access) => Some(access),
         // It may have been made just now.
-        None => api.access.latest().await.authenticate(bearer),
-    };
-    access.ok_or_else(|| unauthorized("the API key is not known, or was revoked"))
+        None => api.access.latest().await.authenticate(presented),
+    }
 }
 
 /// The tenant of this id or external id; one that is not known may have been made just now.

@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
-use axum::http::{StatusCode, header};
-use axum::response::IntoResponse;
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::http::request::Parts;
 use axum::routing::get;
 use axum::{Json, Router};
 use broker::Publisher;
@@ -17,9 +18,12 @@ use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+use crate::dashboard::{self, Dashboard};
+use crate::resources::events::live::Streams;
 use crate::resources::{
-    api_keys, audit, dead_letters, deliveries, egress_ips, endpoints, event_types, events, explain,
-    ledger, replays, settings, simulation, tenants,
+    api_keys, audit, dead_letters, deliveries, egress_ips, endpoint_stats, endpoint_tests,
+    endpoints, event_types, events, explain, ledger, portal_links, replays, settings, simulation,
+    tenants, troubled,
 };
 
 /// What every request is served with.
@@ -31,6 +35,8 @@ pub(crate) struct Api {
     pub(crate) shards: Shards,
     pub(crate) addresses: Arc<AddressPolicy>,
     pub(crate) egress_ips: Arc<[IpNet]>,
+    pub(crate) dashboard: Arc<Dashboard>,
+    pub(crate) streams: Streams,
 }
 
 #[derive(OpenApi)]
@@ -74,14 +80,19 @@ fn routes() -> OpenApiRouter<Api> {
         .routes(routes!(endpoints::rotate_secret))
         .routes(routes!(endpoints::pause))
         .routes(routes!(endpoints::resume))
+        .routes(routes!(endpoint_tests::send))
+        .routes(routes!(endpoint_stats::get))
         .routes(routes!(simulation::run))
         .routes(routes!(event_types::list))
+        .routes(routes!(event_types::of_tenant))
+        .routes(routes!(event_types::names::list))
         .routes(routes!(
             event_types::get,
             event_types::put,
             event_types::archive
         ))
         .routes(routes!(events::list))
+        .routes(routes!(events::live::follow))
         .routes(routes!(events::get))
         .routes(routes!(events::payload))
         .routes(routes!(explain::list))
@@ -110,8 +121,12 @@ fn routes() -> OpenApiRouter<Api> {
         .routes(routes!(api_keys::revoke))
         .routes(routes!(settings::get, settings::put))
         .routes(routes!(egress_ips::list))
+        .routes(routes!(portal_links::create))
         .routes(routes!(ledger::whole))
         .routes(routes!(ledger::of_tenant))
+        .routes(routes!(ledger::backlogs))
+        .routes(routes!(troubled::failing))
+        .routes(routes!(troubled::left_alone))
 }
 
 /// The description of the API, OpenAPI 3.1.
@@ -125,20 +140,17 @@ pub(crate) fn router(api: Api) -> Router {
     let (router, document) = routes().split_for_parts();
     router
         .route("/openapi.json", get(async move || Json(document)))
-        .route("/", get(entrance))
-        .fallback(async || {
+        .merge(dashboard::router(&api))
+        .fallback(async |State(api): State<Api>, request: Parts| {
             let detail = "there is nothing at this path: see /openapi.json";
-            Problem::new(StatusCode::NOT_FOUND, "not-found", "Not found", detail)
+            let problem = Problem::new(StatusCode::NOT_FOUND, "not-found", "Not found", detail);
+            dashboard::missing(&api, &request, problem)
         })
-        .method_not_allowed_fallback(async || {
+        .method_not_allowed_fallback(async |State(api): State<Api>, request: Parts| {
             let detail = "this path has other methods: see /openapi.json";
-            let status = StatusCode::METHOD_NOT_ALLOWED;
-            Problem::new(status, "method-not-allowed", "Method not allowed", detail)
+            let (status, kind) = (StatusCode::METHOD_NOT_ALLOWED, "method-not-allowed");
+            let problem = Problem::new(status, kind, "Method not allowed", detail);
+            dashboard::missing(&api, &request, problem)
         })
         .with_state(api)
-}
-
-async fn entrance() -> impl IntoResponse {
-    let text = "Posthaste: the management API is described at /openapi.json\n";
-    ([(header::CONTENT_TYPE, "text/plain; charset=utf-8")], text)
 }

@@ -43,7 +43,7 @@ impl<T: DeserializeOwned> FromRequest<Api> for Body<T> {
     }
 }
 
-async fn read(stream: Stream) -> Result<bytes::Bytes, Problem> {
+pub(crate) async fn read(stream: Stream) -> Result<bytes::Bytes, Problem> {
     match Limited::new(stream, MOST).collect().await {
         Ok(collected) => Ok(collected.to_bytes()),
         Err(error) if error.is::<http_body_util::LengthLimitError>() => {

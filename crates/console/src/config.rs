@@ -4,6 +4,7 @@ use std::net::IpAddr;
 use std::num::NonZeroU16;
 
 use ipnet::IpNet;
+use url::Url;
 
 /// What an operator can change about the console.
 #[derive(Debug, Clone, clap::Args)]
@@ -26,6 +27,39 @@ pub struct Config {
         default_value = "500"
     )]
     pub release_rate: NonZeroU16,
+    /// Where browsers find the dashboard, such as `https://webhooks.example.com/`; the address that
+    /// the console listens on, if left out. With https, cookies are for https alone.
+    #[arg(
+        long = "console-public-url",
+        env = "POSTHASTE_CONSOLE_PUBLIC_URL",
+        value_parser = public_url
+    )]
+    pub public_url: Option<Url>,
+    /// An origin whose pages may show the dashboard in a frame, such as `https://app.example.com`;
+    /// may be given several times. None may, if left out.
+    #[arg(
+        long = "console-frame-ancestor",
+        env = "POSTHASTE_CONSOLE_FRAME_ANCESTORS",
+        value_name = "ORIGIN",
+        value_delimiter = ',',
+        value_parser = origin
+    )]
+    pub frame_ancestors: Vec<String>,
+}
+
+/// An address that paths can be put behind; it ends with a slash.
+fn public_url(text: &str) -> Result<Url, String> {
+    let expected = || "an http or https URL without path, such as https://example.com".to_owned();
+    let url: Url = text.parse().map_err(|_| expected())?;
+    let is_bare = url.path() == "/" && url.query().is_none() && url.fragment().is_none();
+    let is_web = matches!(url.scheme(), "http" | "https") && url.username().is_empty();
+    (is_bare && is_web).then_some(url).ok_or_else(expected)
+}
+
+/// An origin as a header can hold it.
+fn origin(text: &str) -> Result<String, String> {
+    let url = public_url(text).map_err(|_| "an origin, such as https://example.com".to_owned())?;
+    Ok(url.origin().ascii_serialization())
 }
 
 fn network(text: &str) -> Result<IpNet, String> {
@@ -33,4 +67,31 @@ fn network(text: &str) -> Result<IpNet, String> {
     text.parse()
         .or_else(|_| address())
         .map_err(|_| "an address or a network, such as 192.0.2.7".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn where_browsers_find_it() {
+        let url = public_url("https://webhooks.example.com").map(String::from);
+        assert_eq!(url.as_deref(), Ok("https://webhooks.example.com/"));
+        assert_eq!(
+            origin("https://app.example.com:8443/").as_deref(),
+            Ok("https://app.example.com:8443")
+        );
+        for text in [
+            "",
+            "example.com",
+            "ftp://example.com",
+            "https://example.com/a",
+            "https://example.com/?a",
+            "https://me@example.com",
+            "https://example.com; script-src *",
+        ] {
+            assert!(public_url(text).is_err(), "{text}");
+            assert!(origin(text).is_err(), "{text}");
+        }
+    }
 }

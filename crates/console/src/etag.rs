@@ -29,7 +29,14 @@ impl<S: Send + Sync> FromRequestParts<S> for IfMatch {
                 detail,
             ));
         };
-        parse(value.as_bytes()).map(Self).ok_or_else(|| {
+        Self::read(value.as_bytes())
+    }
+}
+
+impl IfMatch {
+    /// Reads an entity tag, or `*`.
+    pub(crate) fn read(value: &[u8]) -> Result<Self, Problem> {
+        parse(value).map(Self).ok_or_else(|| {
             let detail = "If-Match is an ETag as it came, such as \"3\", or *";
             Problem::new(
                 StatusCode::BAD_REQUEST,

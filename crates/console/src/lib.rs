@@ -1,4 +1,4 @@
-//! The console: the management API, and the room for the dashboard.
+//! The console: the management API and the dashboard.
 //!
 //! It reads and writes the record, and to send anything it publishes to the same queues as
 //! everybody else: on the retry lane, so that live traffic keeps its latency.
@@ -19,12 +19,16 @@ mod query;
 
 mod resources;
 
+mod dashboard;
+
 mod judging;
 pub mod reconcile;
 mod release;
 mod replay;
+mod retry_lane;
 mod run;
 
 pub use api::openapi;
 pub use config::Config;
+pub use dashboard::pages;
 pub use run::{Parts, run};

@@ -70,14 +70,22 @@ fn rows(text: &str) -> Option<u16> {
 #[derive(Serialize, ToSchema)]
 pub(crate) struct Listed<T> {
     /// The rows.
-    data: Vec<T>,
+    pub(crate) data: Vec<T>,
     /// Pass it as `cursor` for the next page; null on the last.
-    next_cursor: Option<String>,
+    pub(crate) next_cursor: Option<String>,
     #[serde(skip)]
     next: Option<String>,
 }
 
 impl Paging {
+    /// The first `rows` of a list, for a page that shows no more of it.
+    pub(crate) fn first(rows: u16) -> Self {
+        Self {
+            request: PageRequest { after: None, rows },
+            uri: Uri::default(),
+        }
+    }
+
     /// The answer to a request for this page.
     pub(crate) fn listed<R, T>(&self, page: Page<R>, view: impl FnMut(R) -> T) -> Listed<T> {
         let next_cursor = page.next.map(encode);

@@ -21,7 +21,7 @@ use store::{Cursor, Store, StoreError};
 use tokio::time::{Interval, MissedTickBehavior, interval};
 use uuid::Uuid;
 
-use crate::release::on_retry_lane;
+use crate::retry_lane::on_retry_lane;
 
 /// The most deliveries that are sent together.
 const TOGETHER: u16 = 200;

@@ -3,8 +3,7 @@
 use std::num::NonZeroU16;
 use std::time::Duration;
 
-use broker::topology::Route;
-use broker::{Outgoing, Publisher};
+use broker::Publisher;
 use domain::dispatch::{Custody, Dispatch};
 use domain::id::DeliveryId;
 use domain::shard::Shards;
@@ -15,7 +14,8 @@ use store::held;
 use time::OffsetDateTime;
 use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
-use wire::MessageType;
+
+use crate::retry_lane::on_retry_lane;
 
 /// How often held deliveries are looked for.
 const ROUND: Duration = Duration::from_secs(1);
@@ -77,12 +77,4 @@ impl Release {
         });
         join_all(published).await.into_iter().flatten().collect()
     }
-}
-
-/// A delivery as a message of its own, on the lane that leaves live traffic its latency.
-pub(crate) fn on_retry_lane(dispatch: &Dispatch, shards: Shards) -> Outgoing {
-    let shard = shards.of(dispatch.due.delivery.endpoint.uuid());
-    let body = wire::dispatch::encode_alone(dispatch);
-    let kind = MessageType::Dispatch.as_str();
-    Outgoing::new(Route::dispatch_slow(shard), body, kind, wire::CONTENT_TYPE)
 }

@@ -9,11 +9,14 @@ use domain::shard::Shards;
 use service::{Health, Lifecycle, Readiness, server};
 use store::{AccessDirectory, Live, Store};
 use tokio::net::TcpListener;
+use url::Url;
 
 use crate::api::{Api, router};
 use crate::config::Config;
+use crate::dashboard::{Dashboard, sweep};
 use crate::release::Release;
 use crate::replay::Engine;
+use crate::resources::events::live::Streams;
 
 /// How often readiness is looked at.
 const LOOK: Duration = Duration::from_millis(500);
@@ -41,6 +44,9 @@ pub struct Parts {
 /// the keys.
 pub async fn run(config: Config, parts: Parts, life: Lifecycle, health: Health) {
     let latch = health.latch("console");
+    let public_url = config
+        .public_url
+        .unwrap_or_else(|| own_url(&parts.listener));
     let publisher = parts.broker.publisher("console");
     let release = Release {
         store: parts.store.clone(),
@@ -54,7 +60,7 @@ pub async fn run(config: Config, parts: Parts, life: Lifecycle, health: Health) 
         shards: parts.shards,
         life: life.clone(),
     };
-    let access = parts.access.clone();
+    let (access, swept) = (parts.access.clone(), parts.store.clone());
     let api = Api {
         store: parts.store,
         access: parts.access,
@@ -62,6 +68,8 @@ pub async fn run(config: Config, parts: Parts, life: Lifecycle, health: Health) 
         shards: parts.shards,
         addresses: Arc::new(parts.addresses),
         egress_ips: config.egress_ips.into(),
+        dashboard: Arc::new(Dashboard::new(public_url, &config.frame_ancestors)),
+        streams: Streams::new(life.stop().clone()),
     };
     let watch = async {
         let mut look = tokio::time::interval(LOOK);
@@ -79,6 +87,17 @@ pub async fn run(config: Config, parts: Parts, life: Lifecycle, health: Health) 
         server::serve(parts.listener, router(api), life.clone()),
         release.run(life.stop().clone()),
         engine.run(),
+        sweep(swept, life.stop().clone()),
         watch,
     );
+}
+
+/// Where the console listens, as a browser on this machine finds it.
+fn own_url(listener: &TcpListener) -> Url {
+    let address = listener
+        .local_addr()
+        .expect("a bound listener has an address");
+    format!("http://{address}/")
+        .parse()
+        .expect("an address and a port are a host")
 }

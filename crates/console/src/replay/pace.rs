@@ -47,9 +47,9 @@ impl Pace {
         usize::try_from(all.saturating_sub(u128::from(self.gone))).unwrap_or(usize::MAX)
     }
 
-    /// One has gone.
-    pub(super) fn went(&mut self) {
-        self.gone += 1;
+    /// So many have gone.
+    pub(super) fn went(&mut self, count: usize) {
+        self.gone += count as u64;
     }
 
     /// When the next one is due.
@@ -80,14 +80,14 @@ mod tests {
             let (mut now, mut gone) = (begun, 0u64);
             for nap in naps_ms {
                 for _ in 0..pace.due(now) {
-                    pace.went();
+                    pace.went(1);
                     gone += 1;
                 }
                 prop_assert!(pace.next() > now);
                 now += Duration::from_millis(nap);
             }
             for _ in 0..pace.due(now) {
-                pace.went();
+                pace.went(1);
                 gone += 1;
             }
             let elapsed = u128::from(gone.saturating_sub(1)) * 1_000_000_000;
@@ -100,7 +100,7 @@ mod tests {
     fn an_outage_is_not_made_up_for() {
         let begun = Instant::now();
         let mut pace = Pace::new(rate(1_000), begun);
-        pace.went();
+        pace.went(1);
         assert_eq!(pace.due(begun + Duration::from_secs(3_600)), 1);
         // A hiccup is.
         let mut pace = Pace::new(rate(1_000), begun);
@@ -111,7 +111,7 @@ mod tests {
     fn another_rate_begins_anew() {
         let begun = Instant::now();
         let mut pace = Pace::new(rate(10), begun);
-        pace.went();
+        pace.went(1);
         let later = begun + Duration::from_secs(1);
         pace.keep(rate(10), later);
         assert_eq!(pace.due(later), 10);

@@ -13,15 +13,15 @@ use utoipa::ToSchema;
 
 use crate::api::Api;
 use crate::problem;
-use crate::release::on_retry_lane;
+use crate::retry_lane::on_retry_lane;
 
 /// A replay of one delivery that was begun.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct Begun {
     /// The new delivery.
-    id: String,
+    pub(crate) id: String,
     /// The delivery that it repeats.
-    replay_of: String,
+    pub(crate) replay_of: String,
 }
 
 /// What is to be delivered again.

@@ -18,37 +18,37 @@ use crate::problem;
 /// An API key, its text apart.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct Key {
-    id: String,
-    name: String,
+    pub(crate) id: String,
+    pub(crate) name: String,
     /// The one tenant that it is good for; null for the whole platform.
-    tenant: Option<String>,
+    pub(crate) tenant: Option<String>,
     /// `publish`, `read`, `manage`.
-    scopes: Vec<&'static str>,
+    pub(crate) scopes: Vec<&'static str>,
     /// Its first characters, to recognise it by.
-    hint: String,
-    created_at: String,
-    revoked_at: Option<String>,
+    pub(crate) hint: String,
+    pub(crate) created_at: String,
+    pub(crate) revoked_at: Option<String>,
 }
 
 /// A new API key with its text, shown this once.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct Made {
     #[serde(flatten)]
-    made: Key,
+    pub(crate) made: Key,
     #[schema(example = "phk_…")]
-    key: String,
+    pub(crate) key: String,
 }
 
 /// An API key to be made.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct ToCreate {
-    name: String,
+    pub(crate) name: String,
     /// `publish`, `read`, `manage`; at least one.
     #[schema(example = json!(["publish"]))]
-    scopes: Vec<String>,
+    pub(crate) scopes: Vec<String>,
     /// The one tenant that it is good for (`ten_…`); the whole platform, if left out.
-    tenant: Option<String>,
+    pub(crate) tenant: Option<String>,
 }
 
 impl From<ApiKey> for Key {

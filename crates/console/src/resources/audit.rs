@@ -1,11 +1,11 @@
 //! The audit: who did what, and when.
 
 use axum::extract::State;
-use domain::id::{ApiKeyId, TenantId};
+use domain::id::TenantId;
 use serde::Serialize;
 use serde_json::Value;
 use service::problem::Problem;
-use store::audit::{Action, Deed};
+use store::audit::{Action, Actor, Deed};
 use utoipa::ToSchema;
 
 use super::text;
@@ -18,20 +18,23 @@ use crate::problem;
 #[derive(Serialize, ToSchema)]
 pub(crate) struct Entry {
     #[schema(example = "aud_0193a5c8e0b87c3aa1f2c9d8e7f60512")]
-    id: String,
-    at: String,
+    pub(crate) id: String,
+    pub(crate) at: String,
     /// The key that asked for it.
-    key: String,
+    pub(crate) key: String,
     /// As the key was called then.
-    key_name: String,
+    pub(crate) key_name: String,
+    /// The session in the dashboard in which it was done, opened by the key or by a link that the
+    /// key made; null: a call of the API.
+    pub(crate) session: Option<String>,
     #[schema(example = "replay.created")]
-    action: String,
+    pub(crate) action: String,
     /// Whose data it was done to; null: the platform's.
-    tenant: Option<String>,
+    pub(crate) tenant: Option<String>,
     /// What it was done to.
-    subject: String,
+    pub(crate) subject: String,
     /// More about it.
-    detail: Value,
+    pub(crate) detail: Value,
 }
 
 impl From<store::audit::Entry> for Entry {
@@ -39,8 +42,9 @@ impl From<store::audit::Entry> for Entry {
         Self {
             id: entry.id.to_string(),
             at: text::instant(entry.at),
-            key: entry.key.to_string(),
+            key: entry.by.key.to_string(),
             key_name: entry.key_name,
+            session: entry.by.session.map(|id| id.to_string()),
             action: entry.action,
             tenant: entry.tenant.map(|id| id.to_string()),
             subject: entry.subject,
@@ -50,8 +54,8 @@ impl From<store::audit::Entry> for Entry {
 }
 
 /// What is to be written down.
-pub(super) fn deed(
-    by: ApiKeyId,
+pub(crate) fn deed(
+    by: Actor,
     tenant: Option<TenantId>,
     action: Action,
     subject: impl ToString,
@@ -67,13 +71,13 @@ pub(super) fn deed(
 }
 
 /// Writes a deed down that is done. It is done whether or not the record has a moment for this.
-pub(super) async fn note(api: &Api, deed: Deed) {
+pub(crate) async fn note(api: &Api, deed: Deed) {
     if let Err(error) = api.store.audit(&deed).await {
         tracing::error!(
             error = &error as &dyn std::error::Error,
             action = deed.action.as_str(),
             subject = deed.subject,
-            key.id = %deed.by,
+            key.id = %deed.by.key,
             "a deed is not in the audit"
         );
     }

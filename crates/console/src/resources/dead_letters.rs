@@ -24,10 +24,10 @@ pub(crate) mod of_tenant;
 mod search;
 mod view;
 
-use again::{Corrected, Replayed};
-use many::Many;
-use search::{Filter, Whole};
-use view::{Letter, WithBody};
+pub(crate) use again::{Corrected, Replayed};
+pub(crate) use many::Many;
+pub(crate) use search::{Filter, OfTenant, Whole, WholeOfTenant};
+pub(crate) use view::{Letter, WithBody};
 
 /// Search dead letters, the newest first: those that nobody has dealt with, or all
 ///
@@ -78,7 +78,7 @@ pub(crate) async fn discard(
     Named(letter): Named<id::DeadLetter>,
 ) -> Result<StatusCode, Problem> {
     let action = Action::DeadLetterDiscarded;
-    let deed = audit::deed(by.key, None, action, letter, &json!({}));
+    let deed = audit::deed(by.by, None, action, letter, &json!({}));
     let (store, viewer) = (&api.store, Viewer::Platform);
     let discarded = store
         .resolve_dead_letter(viewer, letter, Resolution::Discarded, &deed)
@@ -103,7 +103,7 @@ pub(crate) async fn replay(
     let found = api.store.dead_letter(Viewer::Platform, letter).await;
     let found = found.map_err(|error| problem::of_store(&error))?;
     let correction = corrected.judged(&found)?;
-    again::replay(&api, by.key, found, correction).await
+    again::replay(&api, by.by, found, correction).await
 }
 
 /// Replay many poison or rejected messages, as many as a few seconds allow; or count them, by a
@@ -130,7 +130,7 @@ pub(crate) async fn replay_many(
     if is_dry {
         return many::count(&api, &search).await.map(Json);
     }
-    many::replay(&api, by.key, &search).await.map(Json)
+    many::replay(&api, by.by, &search).await.map(Json)
 }
 
 /// Discard many dead letters, as many as a few seconds allow; or count them, by a dry run
@@ -149,5 +149,5 @@ pub(crate) async fn discard_many(
     if is_dry {
         return many::count(&api, &search).await.map(Json);
     }
-    many::discard(&api, by.key, None, &search).await.map(Json)
+    many::discard(&api, by.by, None, &search).await.map(Json)
 }

@@ -21,15 +21,14 @@ use crate::resources::audit;
 
 mod view;
 
-pub(super) use view::Delivery;
-use view::WithAttempts;
+pub(crate) use view::{Attempt, Delivery, WithAttempts};
 
 /// What to list; one of them.
 #[derive(Deserialize)]
 pub(crate) struct Filter {
-    event: Option<String>,
-    endpoint: Option<String>,
-    state: Option<String>,
+    pub(crate) event: Option<String>,
+    pub(crate) endpoint: Option<String>,
+    pub(crate) state: Option<String>,
 }
 
 /// List deliveries of an event, of an endpoint, or in a state, the latest first
@@ -149,7 +148,7 @@ pub(crate) async fn replay(
         tracing::warn!(%error, delivery.id = %named, "a replayed delivery's dead letter stays open");
     }
     let action = Action::DeliveryReplayed;
-    let deed = audit::deed(at.key, Some(at.tenant), action, named, &json!({}));
+    let deed = audit::deed(at.by, Some(at.tenant), action, named, &json!({}));
     audit::note(&api, deed).await;
     Ok((StatusCode::ACCEPTED, Json(begun)))
 }

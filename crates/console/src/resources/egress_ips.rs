@@ -12,7 +12,7 @@ use crate::api::Api;
 pub(crate) struct EgressIps {
     /// Networks; a single address is one of /32 or /128.
     #[schema(example = json!(["192.0.2.7/32"]))]
-    data: Vec<String>,
+    pub(crate) data: Vec<String>,
 }
 
 /// List the addresses that deliveries come from; no key is needed

@@ -2,8 +2,7 @@
 
 use axum::Json;
 use axum::extract::State;
-use axum::http::{StatusCode, header};
-use axum::response::IntoResponse;
+use axum::http::{HeaderName, StatusCode, header};
 use domain::id::{self, EndpointId};
 use serde::Serialize;
 use serde_json::json;
@@ -26,29 +25,33 @@ mod health;
 mod settings;
 mod view;
 
-use settings::{Changes, ToCreate};
-use view::{Beside, Endpoint};
+pub(crate) use settings::{Changes, ToCreate};
+use view::Beside;
+pub(crate) use view::{Breaker, Endpoint};
 
 /// A secret, shown this once.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct Shown {
     #[schema(example = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw")]
-    secret: String,
+    pub(crate) secret: String,
 }
 
 /// An endpoint and its first secret, shown this once.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct Registered {
     #[serde(flatten)]
-    endpoint: Endpoint,
+    pub(crate) endpoint: Endpoint,
     #[schema(example = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw")]
-    secret: String,
+    pub(crate) secret: String,
 }
+
+/// The header `ETag`, with what it speaks of.
+pub(crate) type Tagged<T> = ([(HeaderName, String); 1], T);
 
 async fn tagged(
     api: &Api,
     endpoint: Result<EndpointRecord, StoreError>,
-) -> Result<impl IntoResponse + use<>, Problem> {
+) -> Result<Tagged<Json<Endpoint>>, Problem> {
     let endpoint = endpoint.map_err(|error| problem::of_store(&error))?;
     let beside = Beside::of(&api.store, endpoint.tenant, &[endpoint.id]).await?;
     let tag = etag::of(endpoint.version);
@@ -82,7 +85,7 @@ pub(crate) async fn create(
     at: InTenant<Manage>,
     State(api): State<Api>,
     Body(new): Body<ToCreate>,
-) -> Result<impl IntoResponse, Problem> {
+) -> Result<Tagged<Created<Registered>>, Problem> {
     let (settings, secret) = new.judged(&api.addresses)?;
     let secret = secret.map_or_else(drawn, Ok)?;
     // Before it is made: its secret is in this answer alone.
@@ -109,7 +112,7 @@ pub(crate) async fn get(
     at: InTenant<Read>,
     State(api): State<Api>,
     Named(endpoint): Named<id::Endpoint>,
-) -> Result<impl IntoResponse, Problem> {
+) -> Result<Tagged<Json<Endpoint>>, Problem> {
     let found = api.store.endpoint(at.tenant, endpoint).await;
     tagged(&api, found).await
 }
@@ -125,7 +128,7 @@ pub(crate) async fn update(
     Named(endpoint): Named<id::Endpoint>,
     IfMatch(precondition): IfMatch,
     Body(changes): Body<Changes>,
-) -> Result<impl IntoResponse, Problem> {
+) -> Result<Tagged<Json<Endpoint>>, Problem> {
     let of_store = |error| problem::of_store(&error);
     let seen = api
         .store
@@ -190,7 +193,7 @@ pub(crate) async fn pause(
     at: InTenant<Manage>,
     State(api): State<Api>,
     Named(endpoint): Named<id::Endpoint>,
-) -> Result<impl IntoResponse, Problem> {
+) -> Result<Tagged<Json<Endpoint>>, Problem> {
     switch(&api, &at, endpoint, Switch::Pause, Action::EndpointPaused).await
 }
 
@@ -202,7 +205,7 @@ pub(crate) async fn resume(
     at: InTenant<Manage>,
     State(api): State<Api>,
     Named(endpoint): Named<id::Endpoint>,
-) -> Result<impl IntoResponse, Problem> {
+) -> Result<Tagged<Json<Endpoint>>, Problem> {
     switch(&api, &at, endpoint, Switch::Enable, Action::EndpointResumed).await
 }
 
@@ -212,13 +215,13 @@ async fn switch(
     endpoint: EndpointId,
     switch: Switch<'_>,
     action: Action,
-) -> Result<impl IntoResponse + use<>, Problem> {
+) -> Result<Tagged<Json<Endpoint>>, Problem> {
     let switched = api
         .store
         .switch_endpoint(at.tenant, endpoint, Precondition::Any, switch)
         .await
         .map_err(|error| problem::of_store(&error))?;
-    let deed = audit::deed(at.key, Some(at.tenant), action, endpoint, &json!({}));
+    let deed = audit::deed(at.by, Some(at.tenant), action, endpoint, &json!({}));
     audit::note(api, deed).await;
     tagged(api, Ok(switched)).await
 }

@@ -1,5 +1,6 @@
 //! The catalogue of event types. Publishing doesn't depend on it, except where a type has a schema.
 
+pub(crate) mod names;
 mod payload;
 
 use axum::Json;
@@ -7,6 +8,7 @@ use axum::extract::{FromRequestParts, Path, State};
 use axum::http::StatusCode;
 use axum::http::request::Parts;
 use domain::event_type::EventType;
+use domain::id::TenantId;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use service::problem::Problem;
@@ -14,7 +16,7 @@ use store::event_types::{Audience, CatalogueEntry, NewEntry};
 use utoipa::ToSchema;
 
 use super::text;
-use crate::access::{Manage, Platform, Read};
+use crate::access::{InTenant, Manage, Platform, Read};
 use crate::api::Api;
 use crate::body::Body;
 use crate::problem;
@@ -24,20 +26,20 @@ use crate::query::Query;
 #[derive(Serialize, ToSchema)]
 pub(crate) struct Entry {
     #[schema(example = "shipment.created")]
-    name: String,
-    description: String,
+    pub(crate) name: String,
+    pub(crate) description: String,
     /// A payload, as text.
-    example: String,
+    pub(crate) example: String,
     /// What its payloads look like, as JSON Schema; null without.
     #[schema(value_type = Object)]
-    schema: Option<Box<RawValue>>,
+    pub(crate) schema: Option<Box<RawValue>>,
     /// What becomes of an event whose payload violates the schema: `off` (nothing), `warn`
     /// (accepted, and recorded with it), `enforce` (refused).
     #[schema(example = "enforce")]
-    schema_mode: &'static str,
-    archived: bool,
+    pub(crate) schema_mode: &'static str,
+    pub(crate) archived: bool,
     /// `tenants`, or `platform` for the types of operational events.
-    audience: &'static str,
+    pub(crate) audience: &'static str,
 }
 
 impl From<CatalogueEntry> for Entry {
@@ -60,33 +62,33 @@ impl From<CatalogueEntry> for Entry {
 /// The whole catalogue.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct Catalogue {
-    data: Vec<Entry>,
+    pub(crate) data: Vec<Entry>,
 }
 
 /// What an event type is.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct ToPut {
-    description: String,
+    pub(crate) description: String,
     /// A payload: any JSON.
     #[schema(value_type = Object)]
-    example: Box<RawValue>,
+    pub(crate) example: Box<RawValue>,
     /// What its payloads look like, as JSON Schema: draft 2020-12, or the one that `$schema`
     /// names. Left out, there is none any more.
     #[schema(value_type = Option<Object>)]
-    schema: Option<Box<RawValue>>,
+    pub(crate) schema: Option<Box<RawValue>>,
     /// `off` (the default), `warn` or `enforce`.
-    schema_mode: Option<String>,
+    pub(crate) schema_mode: Option<String>,
 }
 
 /// Which part of the catalogue is asked for.
 #[derive(Deserialize)]
 pub(crate) struct Offered {
-    audience: Option<String>,
+    pub(crate) audience: Option<String>,
 }
 
 /// The name in the path as it is written there; bytes that are no text name nothing.
-pub(crate) struct Written(String);
+pub(crate) struct Written(pub(crate) String);
 
 impl<S: Send + Sync> FromRequestParts<S> for Written {
     type Rejection = Problem;
@@ -125,6 +127,38 @@ pub(crate) async fn list(
     Ok(Json(Catalogue {
         data: found.into_iter().map(Entry::from).collect(),
     }))
+}
+
+/// List the event types that a tenant's endpoints can select
+///
+/// Archived ones are left out.
+#[utoipa::path(get, path = "/v1/tenants/{tenant}/event-types", tag = "event types",
+    params(("tenant" = String, Path)), responses((status = 200, body = Catalogue), (status = 404)))]
+pub(crate) async fn of_tenant(
+    at: InTenant<Read>,
+    State(api): State<Api>,
+) -> Result<Json<Catalogue>, Problem> {
+    let offered = offered(&api, at.tenant).await?;
+    Ok(Json(Catalogue {
+        data: offered.into_iter().map(Entry::from).collect(),
+    }))
+}
+
+/// Whose types the endpoints of a tenant can select.
+fn audience(tenant: TenantId) -> Audience {
+    if tenant == TenantId::PLATFORM {
+        Audience::Platform
+    } else {
+        Audience::Tenants
+    }
+}
+
+/// What the endpoints of a tenant can select, by name: operational events for the platform's own.
+pub(super) async fn offered(api: &Api, tenant: TenantId) -> Result<Vec<CatalogueEntry>, Problem> {
+    let found = api.store.event_types(audience(tenant)).await;
+    let mut found = found.map_err(|error| problem::of_store(&error))?;
+    found.retain(|entry| entry.archived_at.is_none());
+    Ok(found)
 }
 
 /// Get an event type

@@ -2,14 +2,14 @@
 
 use axum::Json;
 use axum::extract::State;
-use axum::http::header;
-use axum::response::IntoResponse;
-use domain::event_type::EventType;
+use axum::http::{HeaderName, header};
+use bytes::Bytes;
 use domain::id;
 use domain::schema::Violation;
 use serde::{Deserialize, Serialize};
 use service::problem::Problem;
-use store::events::{EventDetail, EventSummary};
+use store::events::{EventDetail, EventSummary, Keyed, Sought};
+use time::OffsetDateTime;
 use utoipa::ToSchema;
 
 use super::text;
@@ -19,21 +19,23 @@ use crate::page::{Listed, Paging};
 use crate::problem;
 use crate::query::Query;
 
+pub(crate) mod live;
+
 /// An event, its payload apart.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct Event {
     #[schema(example = "evt_0193a5c8e0b87c3aa1f2c9d8e7f60512")]
-    id: String,
-    event: String,
+    pub(crate) id: String,
+    pub(crate) event: String,
     /// When it happened.
-    timestamp: String,
+    pub(crate) timestamp: String,
     /// When it was accepted.
-    accepted_at: String,
-    channels: Vec<String>,
+    pub(crate) accepted_at: String,
+    pub(crate) channels: Vec<String>,
     /// The endpoints that it matched.
-    endpoints: Vec<String>,
+    pub(crate) endpoints: Vec<String>,
     /// The size of its payload.
-    data_bytes: u32,
+    pub(crate) data_bytes: u32,
 }
 
 impl From<EventSummary> for Event {
@@ -54,10 +56,30 @@ impl From<EventSummary> for Event {
 #[derive(Serialize, ToSchema)]
 pub(crate) struct Detailed {
     #[serde(flatten)]
-    event: Event,
+    pub(crate) event: Event,
     /// How its payload violates the schema that its type had when it was accepted, where the
     /// schema's mode was `warn`.
-    schema_errors: Vec<SchemaError>,
+    pub(crate) schema_errors: Vec<SchemaError>,
+    /// What is known of its idempotency key; null where it was published without.
+    pub(crate) idempotency: Option<Idempotency>,
+}
+
+/// What is known of an event's idempotency key.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Idempotency {
+    /// Until when repeats under the key are dropped; null when that is over.
+    pub(crate) expires_at: Option<String>,
+    /// How often the key came again with another type or payload, which was dropped too.
+    pub(crate) conflicts: u32,
+}
+
+impl From<Keyed> for Idempotency {
+    fn from(key: Keyed) -> Self {
+        Self {
+            expires_at: key.expires_at.map(text::instant),
+            conflicts: key.conflicts,
+        }
+    }
 }
 
 /// One way in which a payload violates a schema.
@@ -65,10 +87,10 @@ pub(crate) struct Detailed {
 pub(crate) struct SchemaError {
     /// Where in the payload: a JSON pointer as a URI fragment.
     #[schema(example = "#/items/0/price")]
-    pointer: String,
+    pub(crate) pointer: String,
     /// The schema's keyword, and what it asks for.
     #[schema(example = "type: should be number")]
-    detail: String,
+    pub(crate) detail: String,
 }
 
 impl From<EventDetail> for Detailed {
@@ -76,6 +98,7 @@ impl From<EventDetail> for Detailed {
         EventDetail {
             summary,
             violations,
+            key,
         }: EventDetail,
     ) -> Self {
         let error = |one: Violation| SchemaError {
@@ -85,36 +108,58 @@ impl From<EventDetail> for Detailed {
         Self {
             event: summary.into(),
             schema_errors: violations.into_iter().map(error).collect(),
+            idempotency: key.map(Idempotency::from),
         }
     }
 }
 
-#[derive(Deserialize)]
+/// Which events to list; what is left out selects all.
+#[derive(Default, Deserialize)]
 pub(crate) struct Filter {
-    event: Option<String>,
+    pub(crate) event: Option<String>,
+    pub(crate) since: Option<String>,
+    pub(crate) until: Option<String>,
+}
+
+impl Filter {
+    fn sought(self) -> Result<Sought, Problem> {
+        let event_type = self.event.map(|text| {
+            text.parse()
+                .map_err(|error| problem::bad_parameter("event", &format!("{error}")))
+        });
+        Ok(Sought {
+            event_type: event_type.transpose()?,
+            since: at("since", self.since)?,
+            until: at("until", self.until)?,
+        })
+    }
+}
+
+fn at(name: &str, given: Option<String>) -> Result<Option<OffsetDateTime>, Problem> {
+    let read = |given: String| {
+        text::read_instant(&given)
+            .ok_or_else(|| problem::bad_parameter(name, "RFC 3339, such as 2026-03-02T10:00:00Z"))
+    };
+    given.map(read).transpose()
 }
 
 /// List a tenant's events, the newest first
+///
+/// `since` is included, `until` is not; both are of acceptance.
 #[utoipa::path(get, path = "/v1/tenants/{tenant}/events", tag = "events",
     params(("tenant" = String, Path), ("event" = Option<String>, Query, description = "an event type"),
+        ("since" = Option<String>, Query, description = "RFC 3339"),
+        ("until" = Option<String>, Query, description = "RFC 3339"),
         ("limit" = Option<u16>, Query), ("cursor" = Option<String>, Query)),
-    responses((status = 200, body = Listed<Event>)))]
+    responses((status = 200, body = Listed<Event>), (status = 400)))]
 pub(crate) async fn list(
     at: InTenant<Read>,
     State(api): State<Api>,
     Query(filter): Query<Filter>,
     paging: Paging,
 ) -> Result<Listed<Event>, Problem> {
-    let event_type = filter
-        .event
-        .map(|text| text.parse::<EventType>())
-        .transpose();
-    let event_type =
-        event_type.map_err(|error| problem::bad_parameter("event", &error.to_string()))?;
-    let page = api
-        .store
-        .events(at.tenant, event_type.as_ref(), paging.request)
-        .await;
+    let sought = filter.sought()?;
+    let page = api.store.events(at.tenant, &sought, paging.request).await;
     Ok(paging.listed(
         page.map_err(|error| problem::of_store(&error))?,
         Event::from,
@@ -144,7 +189,7 @@ pub(crate) async fn payload(
     at: InTenant<Read>,
     State(api): State<Api>,
     Named(event): Named<id::Event>,
-) -> Result<impl IntoResponse, Problem> {
+) -> Result<([(HeaderName, &'static str); 3], Bytes), Problem> {
     let found = api.store.event(at.tenant, event).await;
     let found = found.map_err(|error| problem::of_store(&error))?;
     let headers = [

@@ -27,22 +27,24 @@ use crate::query::Query;
 #[derive(Serialize, ToSchema)]
 pub(crate) struct Explanation {
     #[schema(example = "ep_0193a5c8e0b87c3aa1f2c9d8e7f60512")]
-    endpoint: String,
+    pub(crate) endpoint: String,
+    /// The endpoint's URL of today.
+    pub(crate) url: String,
     /// Whether the endpoint selected the event when it was fanned out.
-    matched: bool,
+    pub(crate) matched: bool,
     /// `under_way`, `delivered`, `waiting`, `held_paused`, `held_disabled`, `held_releasing`,
     /// `held_deleted`, `dead` or `cancelled`; `created_later`, `deleted_before`,
     /// `type_not_selected`, `channel_not_selected`, `filter_false` or `filter_unknown`;
     /// `selected`, when the endpoint would get it today and did not then.
     #[schema(example = "filter_false")]
-    reason: &'static str,
+    pub(crate) reason: &'static str,
     /// The same in words.
-    detail: String,
+    pub(crate) detail: String,
     /// When what the endpoint selects was changed, if that was after the event was accepted and
     /// the reason is by its settings of today.
-    selects_since: Option<String>,
+    pub(crate) selects_since: Option<String>,
     /// Its latest delivery, a replay perhaps; none before the first report.
-    delivery: Option<Delivery>,
+    pub(crate) delivery: Option<Delivery>,
 }
 
 impl Explanation {
@@ -63,6 +65,7 @@ impl Explanation {
         let reason = case.reason();
         Self {
             endpoint: explained.endpoint.to_string(),
+            url: explained.url.clone(),
             matched: matching == Matching::Matched,
             reason: reason.as_str(),
             detail: reason.to_string(),
@@ -75,7 +78,7 @@ impl Explanation {
     }
 }
 
-#[derive(Deserialize)]
+#[derive(Default, Deserialize)]
 pub(crate) struct Only {
     endpoint: Option<String>,
 }

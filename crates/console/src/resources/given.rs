@@ -4,7 +4,7 @@ use serde::{Deserialize, Deserializer};
 
 /// A member of a change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(super) enum Given<T> {
+pub(crate) enum Given<T> {
     /// It is left out: what was there stays.
     #[default]
     Nothing,

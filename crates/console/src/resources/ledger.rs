@@ -13,30 +13,33 @@ use crate::access::{InTenant, Platform, Read};
 use crate::api::Api;
 use crate::problem;
 
+/// The most tenants whose backlog is listed.
+const BACKLOGS: u16 = 20;
+
 /// The ledger as it was last taken: `recorded` is the sum of the six below it.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct Account {
     /// When it was taken.
-    taken_at: String,
+    pub(crate) taken_at: String,
     /// `balanced`, `unbalanced`, or `unknown` while not every lane has told how far it has come.
     #[schema(example = "balanced")]
-    balance: &'static str,
+    pub(crate) balance: &'static str,
     /// Deliveries of recorded events, and replays.
-    recorded: i64,
+    pub(crate) recorded: i64,
     /// Arrived.
-    delivered: i64,
+    pub(crate) delivered: i64,
     /// Waiting for an attempt after the first.
-    waiting: i64,
+    pub(crate) waiting: i64,
     /// Given up.
-    dead: i64,
+    pub(crate) dead: i64,
     /// Ended with their endpoint.
-    cancelled: i64,
+    pub(crate) cancelled: i64,
     /// Kept back while their endpoint is paused or disabled.
-    held: i64,
+    pub(crate) held: i64,
     /// Waiting for their first attempt.
-    unsettled: i64,
+    pub(crate) unsettled: i64,
     /// Of those waiting and unsettled: what can be in no queue any more.
-    missing: ByAttempt<i64>,
+    pub(crate) missing: ByAttempt<i64>,
     /// Up to when that can be told: first attempts recorded before, later ones due before.
     judged_before: Option<ByAttempt<String>>,
 }
@@ -45,19 +48,19 @@ pub(crate) struct Account {
 #[derive(Serialize, ToSchema)]
 pub(crate) struct Whole {
     #[serde(flatten)]
-    account: Account,
+    pub(crate) account: Account,
     /// When it last balanced.
-    balanced_at: Option<String>,
+    pub(crate) balanced_at: Option<String>,
     /// Messages of accepted events that are not recorded yet, each with 1 to 256 events; null when
     /// the broker could not be asked.
-    accepted_messages: Option<i64>,
+    pub(crate) accepted_messages: Option<i64>,
 }
 
 /// First attempts, and all others.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct ByAttempt<T> {
-    first_attempts: T,
-    later_attempts: T,
+    pub(crate) first_attempts: T,
+    pub(crate) later_attempts: T,
 }
 
 impl From<&Ledger> for Account {
@@ -87,6 +90,46 @@ fn judged_before(horizon: Horizon) -> ByAttempt<String> {
         first_attempts: text::instant(horizon.first),
         later_attempts: text::instant(horizon.waiting),
     }
+}
+
+/// What a tenant's endpoints have not been sent yet.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Backlog {
+    #[schema(example = "ten_0193a5c8e0b87c3aa1f2c9d8e7f60512")]
+    pub(crate) tenant: String,
+    #[schema(example = "Acme")]
+    pub(crate) tenant_name: String,
+    /// Waiting for an attempt after the first.
+    pub(crate) waiting: i64,
+    /// Waiting for their first attempt.
+    pub(crate) unsettled: i64,
+}
+
+/// The largest backlogs.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Backlogs {
+    pub(crate) data: Vec<Backlog>,
+}
+
+/// List the tenants with the most deliveries that wait, the most first, 20 at most
+///
+/// As far as the ledger was taken: every five seconds.
+#[utoipa::path(get, path = "/v1/backlogs", tag = "ledger",
+    responses((status = 200, body = Backlogs)))]
+pub(crate) async fn backlogs(
+    _: Platform<Read>,
+    State(api): State<Api>,
+) -> Result<Json<Backlogs>, Problem> {
+    let found = api.store.backlogs(BACKLOGS).await;
+    let view = |one: store::ledger::Backlog| Backlog {
+        tenant: one.tenant.to_string(),
+        tenant_name: one.name,
+        waiting: one.waiting,
+        unsettled: one.unsettled,
+    };
+    let found = found.map_err(|error| problem::of_store(&error))?;
+    let data = found.into_iter().map(view).collect();
+    Ok(Json(Backlogs { data }))
 }
 
 /// Get the ledger of all tenants, as it was last taken

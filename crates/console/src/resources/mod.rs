@@ -5,22 +5,26 @@ pub(crate) mod audit;
 pub(crate) mod dead_letters;
 pub(crate) mod deliveries;
 pub(crate) mod egress_ips;
+pub(crate) mod endpoint_stats;
+pub(crate) mod endpoint_tests;
 pub(crate) mod endpoints;
 pub(crate) mod event_types;
 pub(crate) mod events;
 pub(crate) mod explain;
 pub(crate) mod ledger;
+pub(crate) mod portal_links;
 pub(crate) mod replays;
 pub(crate) mod settings;
 pub(crate) mod simulation;
 pub(crate) mod tenants;
+pub(crate) mod troubled;
 
 mod again;
-mod given;
+pub(crate) mod given;
 mod own_headers;
-mod retry;
+pub(crate) mod retry;
 mod selection;
-mod text;
+pub(crate) mod text;
 
 #[cfg(test)]
 mod tests;

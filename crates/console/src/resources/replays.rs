@@ -26,15 +26,32 @@ use crate::replay::{Count, Selection};
 mod selector;
 mod view;
 
-use selector::{ToCreate, rate};
-use view::{DryRun, Replay, WithOutcomes};
+use selector::rate;
+pub(crate) use selector::{AskedFailed, Everything, Missed, ToCreate};
+pub(crate) use view::{ByState, DryRun, Replay, WithOutcomes};
 
 /// What is changed of a replay.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Changes {
     /// Deliveries a second, 1 to 5,000.
-    rate: Option<u16>,
+    pub(crate) rate: Option<u16>,
+}
+
+/// What came of asking for a replay.
+pub(crate) enum Asked {
+    /// It was counted, and nothing made.
+    Counted(DryRun),
+    Made(Created<Replay>),
+}
+
+impl IntoResponse for Asked {
+    fn into_response(self) -> Response {
+        match self {
+            Self::Counted(run) => (StatusCode::OK, Json(run)).into_response(),
+            Self::Made(created) => created.into_response(),
+        }
+    }
 }
 
 /// List a tenant's replays, the newest first
@@ -65,7 +82,7 @@ pub(crate) async fn create(
     at: InTenant<Manage>,
     State(api): State<Api>,
     Body(new): Body<ToCreate>,
-) -> Result<Response, Problem> {
+) -> Result<Asked, Problem> {
     let of_store = |error| problem::of_store(&error);
     let rate = rate(new.rate)?;
     let is_dry = new.dry_run;
@@ -88,19 +105,19 @@ pub(crate) async fn create(
     let selection = Selection::of(&api.store, &replay);
     let count = selection.count(replay.since).await.map_err(of_store)?;
     if is_dry {
-        return Ok((StatusCode::OK, Json(DryRun::new(count, rate))).into_response());
+        return Ok(Asked::Counted(DryRun::new(count, rate)));
     }
     if let Count::All(count) = count {
         replay.expected = Some(count);
     }
     let detail = json!({"selector": view::selector(&replay), "rate": rate.per_second()});
     let action = Action::ReplayCreated;
-    let deed = audit::deed(at.key, Some(at.tenant), action, replay.id, &detail);
+    let deed = audit::deed(at.by, Some(at.tenant), action, replay.id, &detail);
     let made = api.store.create_replay(&replay, &deed).await;
     let made = made.map_err(of_store)?;
     let location = format!("/v1/tenants/{}/replays/{}", at.tenant, replay.id);
     let body = Replay::from(made);
-    Ok(Created { location, body }.into_response())
+    Ok(Asked::Made(Created { location, body }))
 }
 
 /// Get a replay, with what became of its deliveries so far
@@ -137,7 +154,7 @@ pub(crate) async fn change(
     let rate = rate(changes.rate)?;
     let action = Action::ReplayRateChanged;
     let detail = json!({"rate": rate.per_second()});
-    let deed = audit::deed(at.key, Some(at.tenant), action, named, &detail);
+    let deed = audit::deed(at.by, Some(at.tenant), action, named, &detail);
     let changed = api
         .store
         .change_replay_rate(at.tenant, named, rate, &deed)
@@ -192,7 +209,7 @@ async fn switch(
         Switch::Resume => Action::ReplayResumed,
         Switch::Cancel => Action::ReplayCancelled,
     };
-    let deed = audit::deed(at.key, Some(at.tenant), action, named, &json!({}));
+    let deed = audit::deed(at.by, Some(at.tenant), action, named, &json!({}));
     let switched = api
         .store
         .switch_replay(at.tenant, named, switch, &deed)

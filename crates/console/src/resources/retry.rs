@@ -34,13 +34,13 @@ pub(crate) struct Growing {
 #[derive(Serialize, ToSchema)]
 pub(crate) struct Retry {
     /// The waits between attempts, in seconds; each grows by up to a tenth of jitter.
-    waits_s: Vec<u64>,
+    pub(crate) waits_s: Vec<u64>,
     /// How many attempts are made in all.
-    attempts: usize,
+    pub(crate) attempts: usize,
     /// The outage that a delivery survives, in seconds.
-    span_s: u64,
+    pub(crate) span_s: u64,
     /// Whose policy it is: `endpoint`, `platform` (see `/v1/settings`) or `built_in`.
-    source: &'static str,
+    pub(crate) source: &'static str,
 }
 
 impl Retry {
@@ -53,7 +53,7 @@ impl Retry {
     }
 
     /// The platform's policy, or what stands behind it.
-    pub(super) fn of_platform(platform: &PlatformSettings) -> Self {
+    pub(crate) fn of_platform(platform: &PlatformSettings) -> Self {
         match &platform.retry {
             Some(policy) => Self::new(policy, "platform"),
             None => Self::new(&RetryPolicy::default(), "built_in"),

@@ -10,7 +10,7 @@ use futures::stream::{self, StreamExt, TryStreamExt};
 use serde::{Deserialize, Serialize};
 use service::problem::Problem;
 use store::PageRequest;
-use store::events::EventSummary;
+use store::events::{EventSummary, Sought};
 use utoipa::ToSchema;
 
 use super::{selection, text};
@@ -102,7 +102,10 @@ pub(crate) async fn run(
         after: None,
         rows: limits::SIMULATED_EVENTS,
     };
-    let events = api.store.events(at.tenant, None, newest).await;
+    let events = api
+        .store
+        .events(at.tenant, &Sought::default(), newest)
+        .await;
     let events = events.map_err(|error| problem::of_store(&error))?;
     let tried = events
         .rows

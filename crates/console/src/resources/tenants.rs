@@ -21,11 +21,11 @@ use crate::problem;
 #[derive(Serialize, ToSchema)]
 pub(crate) struct Tenant {
     #[schema(example = "ten_0193a5c8e0b87c3aa1f2c9d8e7f60512")]
-    id: String,
+    pub(crate) id: String,
     /// The platform's own key for it.
-    external_id: Option<String>,
-    name: String,
-    created_at: String,
+    pub(crate) external_id: Option<String>,
+    pub(crate) name: String,
+    pub(crate) created_at: String,
 }
 
 impl From<store::tenants::Tenant> for Tenant {

@@ -1,5 +1,7 @@
 //! Texts that people give, within their bounds, and bytes as texts.
 
+use std::time::Duration;
+
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde::Serialize;
@@ -45,12 +47,17 @@ fn bound(least: usize, most: usize) -> String {
 }
 
 /// An instant as RFC 3339 in UTC.
-pub(super) fn instant(at: OffsetDateTime) -> String {
+pub(crate) fn instant(at: OffsetDateTime) -> String {
     at.to_utc().format(&Rfc3339).unwrap_or_default()
 }
 
+/// A duration in whole milliseconds.
+pub(super) fn milliseconds(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
 /// An instant that somebody gave as RFC 3339, if the record has a place for it.
-pub(super) fn read_instant(text: &str) -> Option<OffsetDateTime> {
+pub(crate) fn read_instant(text: &str) -> Option<OffsetDateTime> {
     let at = OffsetDateTime::parse(text, &Rfc3339).ok()?;
     let at = at.checked_to_offset(UtcOffset::UTC)?;
     (1..=9998).contains(&at.year()).then_some(at)
@@ -58,13 +65,13 @@ pub(super) fn read_instant(text: &str) -> Option<OffsetDateTime> {
 
 /// Bytes that somebody else wrote: as text where they are UTF-8, else as base64.
 #[derive(Serialize, ToSchema)]
-pub(super) struct Foreign {
+pub(crate) struct Foreign {
     /// The bytes as text, when they are UTF-8.
     #[serde(skip_serializing_if = "Option::is_none")]
-    text: Option<String>,
+    pub(crate) text: Option<String>,
     /// The bytes as base64, when they are not.
     #[serde(skip_serializing_if = "Option::is_none")]
-    base64: Option<String>,
+    pub(crate) base64: Option<String>,
 }
 
 impl Foreign {

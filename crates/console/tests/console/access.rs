@@ -102,7 +102,7 @@ async fn one_tenants_key_finds_nothing_of_anothers() {
         // Without this, a path that nobody can reach would pass.
         let theirs_is_there = !operation.changes() && !path.ends_with("/deliveries");
         if theirs_is_there {
-            let answer = world.get(&world.umbrella.key, &path).await;
+            let answer = world.follow(&world.umbrella.key, &path).await;
             assert_eq!(answer.status, 200, "{path}");
         }
         asked += 1;

@@ -12,7 +12,7 @@ use uuid::Uuid;
 use crate::past::{self, DEAD};
 use crate::world::{World, problem, send, text};
 
-fn letter(kind: DeadLetterKind, body: &'static [u8]) -> NewDeadLetter {
+pub(crate) fn letter(kind: DeadLetterKind, body: &'static [u8]) -> NewDeadLetter {
     NewDeadLetter {
         id: DeadLetterId::from_uuid(Uuid::now_v7()),
         kind,

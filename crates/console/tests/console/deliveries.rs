@@ -19,22 +19,31 @@ async fn an_event_with_its_payload_byte_for_byte() {
     assert_eq!(event["endpoints"], json!([endpoint["id"]]));
     assert_eq!(event["data_bytes"], DATA.len());
 
-    // A list leaves out what a schema said of each.
+    // A list leaves out what a schema said of each, and what is known of its key.
     let members = event.as_object_mut().unwrap();
     assert_eq!(members.remove("schema_errors"), Some(json!([])));
+    assert_eq!(members.remove("idempotency"), Some(json!(null)));
     let list = world.acme.path("events");
     for (query, expected) in [
         ("", json!([event])),
         ("?event=shipment.created", json!([event])),
         ("?event=shipment.lost", json!([])),
+        ("?since=2999-01-01T00:00:00Z", json!([])),
+        ("?until=2999-01-01T00:00:00%2B01:00", json!([event])),
+        (
+            "?until=2020-01-01T00:00:00Z&event=shipment.created",
+            json!([]),
+        ),
     ] {
         let listed = world.get(key, &format!("{list}{query}")).await.json();
         assert_eq!(listed["data"], expected, "{query}");
     }
-    problem(
-        &world.get(key, &format!("{list}?event=no%20type")).await,
-        400,
-    );
+    for query in ["event=no%20type", "since=yesterday", "until=10:00"] {
+        let refused = world.get(key, &format!("{list}?{query}")).await;
+        let refused = problem(&refused, 400);
+        let (name, _) = query.split_once('=').unwrap();
+        assert_eq!(refused["errors"][0]["pointer"], format!("query:{name}"));
+    }
 
     let payload = world.get(key, &format!("{path}/payload")).await;
     assert_eq!(payload.body, DATA);

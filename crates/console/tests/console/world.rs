@@ -1,7 +1,9 @@
 //! The console in this process, on a database and a virtual host of its own, with two tenants.
 
+use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::num::NonZeroU16;
+use std::sync::Mutex;
 use std::time::Duration;
 
 use axum::http::{Method, Request, request};
@@ -19,7 +21,7 @@ use service::{Drained, Health, Lifecycle};
 use store::api_keys::{NewApiKey, Reach, Scope};
 use store::tenants::NewTenant;
 use store::{Keyring, Live, Store};
-use testkit::{Fetched, Proxy, Stack, fetch};
+use testkit::{Fetched, Followed, Proxy, Stack, fetch};
 use time::OffsetDateTime;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
@@ -45,6 +47,8 @@ pub(crate) struct World {
     /// Between the console and RabbitMQ.
     amqp: Proxy,
     life: Lifecycle,
+    /// What came with what was asked for.
+    taken: Mutex<VecDeque<Dispatch>>,
 }
 
 /// A tenant and a key that may do anything in it.
@@ -86,6 +90,7 @@ impl World {
             stack,
             store,
             broker,
+            taken: Mutex::default(),
         };
         world.serve(listener).await;
         world
@@ -107,6 +112,8 @@ impl World {
         let config = Config {
             egress_ips: vec!["192.0.2.7/32".parse().unwrap()],
             release_rate: NonZeroU16::new(100).unwrap(),
+            public_url: None,
+            frame_ancestors: vec!["https://app.example.com".to_owned()],
         };
         let health = Health::new();
         let role = console::run(config, parts, self.life.clone(), health.clone());
@@ -149,6 +156,11 @@ impl World {
         send(self.request(key, Method::GET, path), "").await
     }
 
+    /// The same, of what may go on: its head is there, and its body comes.
+    pub(crate) async fn follow(&self, key: &str, path: &str) -> Followed {
+        follow(self.request(key, Method::GET, path)).await
+    }
+
     pub(crate) async fn delete(&self, key: &str, path: &str) -> Fetched {
         send(self.request(key, Method::DELETE, path), "").await
     }
@@ -172,13 +184,29 @@ impl World {
         made.json()
     }
 
-    /// The next message on the retry lane, decoded.
+    /// The next delivery on the lane of first attempts.
+    pub(crate) async fn next_on_fresh_lane(&self) -> Dispatch {
+        let queue = broker::topology::queue::dispatch_fresh(shard());
+        self.next_delivery_of(queue).await
+    }
+
+    /// The next delivery on the retry lane.
     pub(crate) async fn next_on_retry_lane(&self) -> Dispatch {
         let queue = broker::topology::queue::dispatch_retry(shard());
-        let body = self.next_of(queue).await.body;
-        let [item] = wire::batch::split(body).unwrap().try_into().unwrap();
-        let [dispatch] = wire::dispatch::decode(item).unwrap().try_into().unwrap();
-        dispatch
+        self.next_delivery_of(queue).await
+    }
+
+    async fn next_delivery_of(&self, queue: String) -> Dispatch {
+        loop {
+            let taken = self.taken.lock().unwrap().pop_front();
+            if let Some(dispatch) = taken {
+                return dispatch;
+            }
+            let body = self.next_of(queue.clone()).await.body;
+            let items = wire::batch::split(body).unwrap().into_iter();
+            let dispatches = items.flat_map(|item| wire::dispatch::decode(item).unwrap());
+            self.taken.lock().unwrap().extend(dispatches);
+        }
     }
 
     /// The next message of a queue.
@@ -204,7 +232,13 @@ pub(crate) async fn send(request: request::Builder, body: impl Into<Bytes>) -> F
         .unwrap()
 }
 
-/// The same with a JSON body.
+/// Completes a request and follows its answer.
+pub(crate) async fn follow(request: request::Builder) -> Followed {
+    let request = request.body(Full::default()).unwrap();
+    Followed::open(request).await.unwrap()
+}
+
+/// Completes a request with a JSON body and sends it.
 pub(crate) async fn send_json(request: request::Builder, body: &Value) -> Fetched {
     let request = request.header("content-type", "application/json");
     send(request, body.to_string()).await

@@ -10,12 +10,12 @@ use broker::Outgoing;
 use broker::message::{HeaderValue, Headers};
 use broker::topology::{Lane, Route, queue};
 use bytes::Bytes;
-use domain::id::{ApiKeyId, DeliveryId, EndpointId, EventId, TenantId};
+use domain::id::{DeliveryId, EndpointId, EventId, TenantId};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use service::problem::Problem;
 use store::StoreError;
-use store::audit::Action;
+use store::audit::{Action, Actor};
 use store::dead_letters::{DeadLetter, DeadLetterKind, NewDeadLetter, Resolution, Viewer};
 use time::OffsetDateTime;
 use utoipa::ToSchema;
@@ -38,11 +38,11 @@ const APART: Duration = Duration::from_secs(1);
 #[serde(deny_unknown_fields)]
 pub(crate) struct Corrected {
     /// The body as text.
-    text: Option<String>,
+    pub(crate) text: Option<String>,
     /// The body as base64.
-    base64: Option<String>,
+    pub(crate) base64: Option<String>,
     /// Its content type, such as `application/json`; as it was, if left out.
-    content_type: Option<String>,
+    pub(crate) content_type: Option<String>,
 }
 
 /// The body and content type that are published instead.
@@ -55,9 +55,9 @@ pub(super) struct Correction {
 #[derive(Serialize, ToSchema)]
 pub(crate) struct Replayed {
     /// The new delivery, of a letter that was one.
-    delivery: Option<String>,
+    pub(crate) delivery: Option<String>,
     /// The exchange and routing key that any other message was published to.
-    published_to: Option<String>,
+    pub(crate) published_to: Option<String>,
 }
 
 impl Corrected {
@@ -104,7 +104,7 @@ struct Delivery {
 /// Sends a letter on its way, and then says so: a crash in between leaves it open.
 pub(super) async fn replay(
     api: &Api,
-    by: ApiKeyId,
+    by: Actor,
     found: DeadLetter,
     correction: Option<Correction>,
 ) -> Result<(StatusCode, Json<Replayed>), Problem> {

@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use domain::id::{ApiKeyId, DeadLetterId, TenantId};
+use domain::id::{DeadLetterId, TenantId};
 use futures::future::join_all;
 use serde::Serialize;
 use serde_json::{Value, json};
 use service::problem::Problem;
-use store::audit::Action;
+use store::audit::{Action, Actor};
 use store::dead_letters::{DeadLetterKind, Resolution, Search, Viewer};
 use time::OffsetDateTime;
 use tokio::time::Instant;
@@ -31,11 +31,11 @@ const REPLAYED_TOGETHER: u16 = 50;
 #[derive(Serialize, ToSchema)]
 pub(crate) struct Many {
     /// How many it was done to, or would be.
-    count: u64,
+    pub(crate) count: u64,
     /// How many could not be replayed, and stay open.
-    left: u64,
+    pub(crate) left: u64,
     /// Whether these are all; if not, there was no time for more: ask again.
-    complete: bool,
+    pub(crate) complete: bool,
 }
 
 /// What is done to them.
@@ -43,7 +43,7 @@ pub(crate) struct Many {
 enum Deed {
     Count,
     Discard,
-    Replay(ApiKeyId),
+    Replay(Actor),
 }
 
 impl Deed {
@@ -80,7 +80,7 @@ pub(super) async fn count(api: &Api, search: &Search) -> Result<Many, Problem> {
 /// Discards them.
 pub(super) async fn discard(
     api: &Api,
-    by: ApiKeyId,
+    by: Actor,
     tenant: Option<TenantId>,
     search: &Search,
 ) -> Result<Many, Problem> {
@@ -90,14 +90,14 @@ pub(super) async fn discard(
 }
 
 /// Replays them; what can't be stays open.
-pub(super) async fn replay(api: &Api, by: ApiKeyId, search: &Search) -> Result<Many, Problem> {
+pub(super) async fn replay(api: &Api, by: Actor, search: &Search) -> Result<Many, Problem> {
     let many = each(api, search, Deed::Replay(by)).await?;
     note(api, by, None, Action::DeadLettersReplayed, search, &many).await;
     Ok(many)
 }
 
 /// Whether the letter was replayed.
-async fn one(api: &Api, by: ApiKeyId, letter: DeadLetterId) -> bool {
+async fn one(api: &Api, by: Actor, letter: DeadLetterId) -> bool {
     let Ok(found) = api.store.dead_letter(Viewer::Platform, letter).await else {
         return false;
     };
@@ -141,7 +141,7 @@ async fn each(api: &Api, search: &Search, deed: Deed) -> Result<Many, Problem> {
 
 async fn note(
     api: &Api,
-    by: ApiKeyId,
+    by: Actor,
     tenant: Option<TenantId>,
     action: Action,
     search: &Search,

@@ -74,7 +74,7 @@ pub(crate) async fn replay(
     let viewer = Viewer::Tenant(at.tenant);
     let found = api.store.dead_letter(viewer, letter).await;
     let found = found.map_err(|error| problem::of_store(&error))?;
-    again::replay(&api, at.key, found, None).await
+    again::replay(&api, at.by, found, None).await
 }
 
 /// Discard a dead delivery: it is kept, and no longer open
@@ -87,7 +87,7 @@ pub(crate) async fn discard(
     Named(letter): Named<id::DeadLetter>,
 ) -> Result<StatusCode, Problem> {
     let action = Action::DeadLetterDiscarded;
-    let deed = audit::deed(at.key, Some(at.tenant), action, letter, &json!({}));
+    let deed = audit::deed(at.by, Some(at.tenant), action, letter, &json!({}));
     let (store, viewer) = (&api.store, Viewer::Tenant(at.tenant));
     let discarded = store
         .resolve_dead_letter(viewer, letter, Resolution::Discarded, &deed)
@@ -112,5 +112,5 @@ pub(crate) async fn discard_many(
         return many::count(&api, &search).await.map(Json);
     }
     let tenant = Some(at.tenant);
-    many::discard(&api, at.key, tenant, &search).await.map(Json)
+    many::discard(&api, at.by, tenant, &search).await.map(Json)
 }

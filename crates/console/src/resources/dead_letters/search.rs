@@ -15,25 +15,25 @@ use crate::resources::text;
 /// What a tenant can ask for; what is left out selects all.
 #[derive(Deserialize)]
 pub(crate) struct OfTenant {
-    reason: Option<String>,
-    endpoint: Option<String>,
-    event: Option<String>,
-    since: Option<String>,
-    until: Option<String>,
-    state: Option<String>,
+    pub(crate) reason: Option<String>,
+    pub(crate) endpoint: Option<String>,
+    pub(crate) event: Option<String>,
+    pub(crate) since: Option<String>,
+    pub(crate) until: Option<String>,
+    pub(crate) state: Option<String>,
 }
 
 /// What the platform can ask for besides.
 #[derive(Deserialize)]
 pub(crate) struct Filter {
-    kind: Option<String>,
-    tenant: Option<String>,
-    reason: Option<String>,
-    endpoint: Option<String>,
-    event: Option<String>,
-    since: Option<String>,
-    until: Option<String>,
-    state: Option<String>,
+    pub(crate) kind: Option<String>,
+    pub(crate) tenant: Option<String>,
+    pub(crate) reason: Option<String>,
+    pub(crate) endpoint: Option<String>,
+    pub(crate) event: Option<String>,
+    pub(crate) since: Option<String>,
+    pub(crate) until: Option<String>,
+    pub(crate) state: Option<String>,
 }
 
 /// Which open dead letters something is done to; what is left out selects all.
@@ -41,21 +41,21 @@ pub(crate) struct Filter {
 #[serde(deny_unknown_fields)]
 pub(crate) struct Whole {
     /// `delivery`, `poison` or `rejected`.
-    kind: Option<String>,
+    pub(crate) kind: Option<String>,
     /// `ten_…`
-    tenant: Option<String>,
+    pub(crate) tenant: Option<String>,
     /// In one word, such as `exhausted` or `undecodable`.
-    reason: Option<String>,
-    endpoint: Option<String>,
+    pub(crate) reason: Option<String>,
+    pub(crate) endpoint: Option<String>,
     /// An event type.
-    event: Option<String>,
+    pub(crate) event: Option<String>,
     /// RFC 3339.
-    since: Option<String>,
+    pub(crate) since: Option<String>,
     /// RFC 3339.
-    until: Option<String>,
+    pub(crate) until: Option<String>,
     /// Only count them.
     #[serde(default)]
-    pub(super) dry_run: bool,
+    pub(crate) dry_run: bool,
 }
 
 /// Which of a tenant's open dead deliveries something is done to; what is left out selects all.
@@ -63,17 +63,17 @@ pub(crate) struct Whole {
 #[serde(deny_unknown_fields)]
 pub(crate) struct WholeOfTenant {
     /// `exhausted` or `gone`.
-    reason: Option<String>,
-    endpoint: Option<String>,
+    pub(crate) reason: Option<String>,
+    pub(crate) endpoint: Option<String>,
     /// An event type.
-    event: Option<String>,
+    pub(crate) event: Option<String>,
     /// RFC 3339.
-    since: Option<String>,
+    pub(crate) since: Option<String>,
     /// RFC 3339.
-    until: Option<String>,
+    pub(crate) until: Option<String>,
     /// Only count them.
     #[serde(default)]
-    pub(super) dry_run: bool,
+    pub(crate) dry_run: bool,
 }
 
 /// A member that can't be used.

@@ -9,35 +9,35 @@ use crate::resources::text::{self, Foreign};
 /// A dead letter, its body apart.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct Letter {
-    id: String,
+    pub(crate) id: String,
     /// `delivery`, `poison` or `rejected`.
-    kind: &'static str,
+    pub(crate) kind: &'static str,
     /// In one word, such as `exhausted` or `undecodable`.
-    reason: String,
+    pub(crate) reason: String,
     /// The same for a person.
-    detail: String,
+    pub(crate) detail: String,
     /// The queue that it came from.
-    origin: String,
-    tenant: Option<String>,
-    event: Option<String>,
-    event_type: Option<String>,
-    delivery: Option<String>,
-    endpoint: Option<String>,
-    created_at: String,
+    pub(crate) origin: String,
+    pub(crate) tenant: Option<String>,
+    pub(crate) event: Option<String>,
+    pub(crate) event_type: Option<String>,
+    pub(crate) delivery: Option<String>,
+    pub(crate) endpoint: Option<String>,
+    pub(crate) created_at: String,
     /// What was done about it, if anything was: `replayed` or `discarded`.
-    resolution: Option<String>,
-    resolved_at: Option<String>,
+    pub(crate) resolution: Option<String>,
+    pub(crate) resolved_at: Option<String>,
 }
 
 /// A dead letter with the bytes of its message.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct WithBody {
     #[serde(flatten)]
-    letter: Letter,
-    content_type: Option<String>,
-    message_type: Option<String>,
-    message_id: Option<String>,
-    body: Foreign,
+    pub(crate) letter: Letter,
+    pub(crate) content_type: Option<String>,
+    pub(crate) message_type: Option<String>,
+    pub(crate) message_id: Option<String>,
+    pub(crate) body: Foreign,
 }
 
 impl From<DeadLetterSummary> for Letter {

@@ -12,28 +12,28 @@ use crate::resources::text::{self, Foreign};
 #[derive(Serialize, ToSchema)]
 pub(crate) struct Delivery {
     #[schema(example = "dlv_0193a5c8e0b87c3aa1f2c9d8e7f60512")]
-    id: String,
-    event: String,
-    event_type: String,
-    endpoint: String,
+    pub(crate) id: String,
+    pub(crate) event: String,
+    pub(crate) event_type: String,
+    pub(crate) endpoint: String,
     /// `waiting`, `delivered`, `dead`, `held` or `cancelled`.
-    state: &'static str,
+    pub(crate) state: &'static str,
     /// The attempt that the state speaks of: the next one when waiting or held, else the last.
-    attempt: u16,
+    pub(crate) attempt: u16,
     /// When it is attempted next, as planned.
-    next_attempt_at: Option<String>,
+    pub(crate) next_attempt_at: Option<String>,
     /// Why it is dead: `exhausted`, `gone` or `poison`.
-    dead_reason: Option<&'static str>,
+    pub(crate) dead_reason: Option<&'static str>,
     /// The last answer's status.
-    last_status: Option<u16>,
+    pub(crate) last_status: Option<u16>,
     /// `delivered`, `http_error`, or why there was no answer.
-    last_outcome: Option<String>,
-    last_attempt_at: Option<String>,
+    pub(crate) last_outcome: Option<String>,
+    pub(crate) last_attempt_at: Option<String>,
     /// `automatic` or `replay`.
-    trigger: &'static str,
+    pub(crate) trigger: &'static str,
     /// The delivery that a replay repeats.
-    replay_of: Option<String>,
-    updated_at: String,
+    pub(crate) replay_of: Option<String>,
+    pub(crate) updated_at: String,
 }
 
 impl From<DeliveryRecord> for Delivery {
@@ -71,23 +71,23 @@ impl From<DeliveryRecord> for Delivery {
 #[derive(Serialize, ToSchema)]
 pub(crate) struct WithAttempts {
     #[serde(flatten)]
-    delivery: Delivery,
-    attempts: Vec<Attempt>,
+    pub(crate) delivery: Delivery,
+    pub(crate) attempts: Vec<Attempt>,
 }
 
 /// An attempt.
 #[derive(Serialize, ToSchema)]
-struct Attempt {
-    number: u16,
-    started_at: String,
-    duration_ms: u64,
-    status: Option<u16>,
+pub(crate) struct Attempt {
+    pub(crate) number: u16,
+    pub(crate) started_at: String,
+    pub(crate) duration_ms: u64,
+    pub(crate) status: Option<u16>,
     /// `delivered`, `http_error`, or why there was no answer.
-    outcome: String,
+    pub(crate) outcome: String,
     /// The beginning of the answer's body, at most 16 KiB.
-    answer: Foreign,
+    pub(crate) answer: Foreign,
     /// Whether there was more of it.
-    answer_truncated: bool,
+    pub(crate) answer_truncated: bool,
 }
 
 impl WithAttempts {
@@ -95,7 +95,7 @@ impl WithAttempts {
         let attempts = attempts.into_iter().map(|attempt| Attempt {
             number: attempt.number.get(),
             started_at: text::instant(attempt.started_at),
-            duration_ms: u64::try_from(attempt.duration.as_millis()).unwrap_or(u64::MAX),
+            duration_ms: text::milliseconds(attempt.duration),
             status: attempt.status,
             outcome: attempt.outcome,
             answer: Foreign::of(&attempt.answer),

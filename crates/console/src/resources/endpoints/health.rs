@@ -12,22 +12,22 @@ use crate::resources::text;
 #[derive(Serialize, ToSchema)]
 pub(crate) struct Health {
     /// `untried`, `healthy`, `failing`, `paused` or `disabled`.
-    status: &'static str,
+    pub(crate) status: &'static str,
     /// The same in words.
     #[schema(example = "failing since 2026-03-02T10:15:00Z: connection refused")]
-    summary: String,
+    pub(crate) summary: String,
     /// When the first attempt failed after the last success.
-    failing_since: Option<String>,
+    pub(crate) failing_since: Option<String>,
     /// How many attempts have failed since then.
-    failures: u32,
+    pub(crate) failures: u32,
     /// When an attempt last succeeded, to the minute.
-    last_success_at: Option<String>,
-    last_failure_at: Option<String>,
+    pub(crate) last_success_at: Option<String>,
+    pub(crate) last_failure_at: Option<String>,
     /// Why the last one failed that did.
     #[schema(example = "connection refused")]
-    last_failure: Option<String>,
+    pub(crate) last_failure: Option<String>,
     /// How many deliveries are held until it is enabled, counted to 10,001.
-    held: u64,
+    pub(crate) held: u64,
 }
 
 impl Health {

@@ -21,67 +21,67 @@ use crate::resources::selection::{self, channels, patterns};
 use crate::resources::{own_headers, text};
 
 /// An endpoint to be registered.
-#[derive(Deserialize, ToSchema)]
+#[derive(Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct ToCreate {
     /// Where events are posted: https, and not inside.
     #[schema(example = "https://example.com/webhooks")]
-    url: String,
+    pub(crate) url: String,
     /// Event types or patterns; every type, if left out.
     #[schema(example = json!(["shipment.created", "user.*"]))]
-    event_types: Option<Vec<String>>,
+    pub(crate) event_types: Option<Vec<String>>,
     /// Only events that carry one of these.
     #[serde(default)]
-    channels: Vec<String>,
+    pub(crate) channels: Vec<String>,
     /// Only events whose payload (`@`) is like this: a logical expression of JSONPath (RFC 9535).
     #[schema(example = "@.status == 'created' && @.customer.country == 'DE'")]
-    filter: Option<String>,
+    pub(crate) filter: Option<String>,
     #[serde(default)]
-    description: String,
+    pub(crate) description: String,
     /// Headers of its own, such as `authorization`. Values are kept encrypted and never shown.
     #[serde(default)]
-    headers: BTreeMap<String, String>,
+    pub(crate) headers: BTreeMap<String, String>,
     /// `guide` (the default), `standard` or `cloudevents`.
-    format: Option<String>,
+    pub(crate) format: Option<String>,
     /// The deadline of an attempt, 1 to 30 seconds; 15, if left out.
-    timeout_s: Option<u64>,
+    pub(crate) timeout_s: Option<u64>,
     /// The waits between attempts, in seconds; the platform's schedule, if left out.
     #[serde(default)]
     #[schema(value_type = Option<Vec<u64>>, example = json!([5, 30, 120, 600]))]
-    retry_waits_s: Given<Vec<u64>>,
+    pub(crate) retry_waits_s: Given<Vec<u64>>,
     /// The same as a rule, in the place of a list.
-    retry_exponential: Option<Growing>,
+    pub(crate) retry_exponential: Option<Growing>,
     /// How fast requests may be sent; as fast as it bears, if left out.
-    rate_limit: Option<Rate>,
+    pub(crate) rate_limit: Option<Rate>,
     /// A secret that exists already (`whsec_…`); a new one is drawn, if left out.
-    secret: Option<String>,
+    pub(crate) secret: Option<String>,
 }
 
 /// What to change of an endpoint.
-#[derive(Deserialize, ToSchema)]
+#[derive(Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Changes {
-    url: Option<String>,
-    event_types: Option<Vec<String>>,
-    channels: Option<Vec<String>>,
+    pub(crate) url: Option<String>,
+    pub(crate) event_types: Option<Vec<String>>,
+    pub(crate) channels: Option<Vec<String>>,
     /// Null removes it.
     #[serde(default)]
     #[schema(value_type = Option<String>)]
-    filter: Given<String>,
-    description: Option<String>,
+    pub(crate) filter: Given<String>,
+    pub(crate) description: Option<String>,
     /// All headers of its own, in the place of those before.
-    headers: Option<BTreeMap<String, String>>,
-    format: Option<String>,
-    timeout_s: Option<u64>,
+    pub(crate) headers: Option<BTreeMap<String, String>>,
+    pub(crate) format: Option<String>,
+    pub(crate) timeout_s: Option<u64>,
     /// Null for the platform's schedule.
     #[serde(default)]
     #[schema(value_type = Option<Vec<u64>>)]
-    retry_waits_s: Given<Vec<u64>>,
-    retry_exponential: Option<Growing>,
+    pub(crate) retry_waits_s: Given<Vec<u64>>,
+    pub(crate) retry_exponential: Option<Growing>,
     /// Null for none.
     #[serde(default)]
     #[schema(value_type = Option<Rate>)]
-    rate_limit: Given<Rate>,
+    pub(crate) rate_limit: Given<Rate>,
 }
 
 /// How fast requests may be sent to an endpoint: over any span of time, no more than `burst` and

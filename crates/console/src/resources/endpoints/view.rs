@@ -23,33 +23,33 @@ use crate::resources::text;
 #[derive(Serialize, ToSchema)]
 pub(crate) struct Endpoint {
     #[schema(example = "ep_0193a5c8e0b87c3aa1f2c9d8e7f60512")]
-    id: String,
+    pub(crate) id: String,
     #[schema(example = "https://example.com/webhooks")]
-    url: String,
-    description: String,
+    pub(crate) url: String,
+    pub(crate) description: String,
     #[schema(example = json!(["shipment.*"]))]
-    event_types: Vec<String>,
-    channels: Vec<String>,
+    pub(crate) event_types: Vec<String>,
+    pub(crate) channels: Vec<String>,
     /// What a payload must be like; null: every payload.
     #[schema(example = "@.status == 'created' && @.customer.country == 'DE'")]
-    filter: Option<String>,
+    pub(crate) filter: Option<String>,
     /// `guide`, `standard` or `cloudevents`.
-    format: &'static str,
+    pub(crate) format: &'static str,
     /// The names of its own headers; their values are secrets.
-    headers: Vec<String>,
-    timeout_s: u64,
-    retry: Retry,
+    pub(crate) headers: Vec<String>,
+    pub(crate) timeout_s: u64,
+    pub(crate) retry: Retry,
     /// Null: as fast as it bears.
-    rate_limit: Option<Rate>,
-    breaker: Breaker,
+    pub(crate) rate_limit: Option<Rate>,
+    pub(crate) breaker: Breaker,
     /// `enabled`, `paused` or `disabled`.
-    state: &'static str,
+    pub(crate) state: &'static str,
     /// Why it is disabled, such as `gone`.
-    state_reason: Option<String>,
-    state_since: String,
-    health: Health,
-    created_at: String,
-    updated_at: String,
+    pub(crate) state_reason: Option<String>,
+    pub(crate) state_since: String,
+    pub(crate) health: Health,
+    pub(crate) created_at: String,
+    pub(crate) updated_at: String,
 }
 
 /// Whether an endpoint that fails is left alone for a time.
@@ -60,11 +60,11 @@ pub(crate) struct Endpoint {
 pub(crate) struct Breaker {
     /// `closed`: deliveries are attempted; `half_open`: a few are, to see whether it is well again;
     /// `open`: none is.
-    state: &'static str,
+    pub(crate) state: &'static str,
     /// Since when; null where it was never otherwise.
     since: Option<String>,
     /// When an open one lets a few through again.
-    retry_at: Option<String>,
+    pub(crate) retry_at: Option<String>,
 }
 
 impl From<Option<BreakerStanding>> for Breaker {

@@ -12,56 +12,56 @@ use crate::problem;
 use crate::resources::text;
 
 /// A replay to be made: one of `deliveries`, `everything`, `failed` and `missed`.
-#[derive(Deserialize, ToSchema)]
+#[derive(Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct ToCreate {
     /// These deliveries, 1 to 1,000, whatever became of them.
     #[schema(example = json!(["dlv_0193a5c8e0b87c3aa1f2c9d8e7f60512"]))]
-    deliveries: Option<Vec<String>>,
+    pub(crate) deliveries: Option<Vec<String>>,
     /// Everything that an endpoint was sent.
-    everything: Option<Everything>,
+    pub(crate) everything: Option<Everything>,
     /// What was given up and nobody has dealt with.
-    failed: Option<AskedFailed>,
+    pub(crate) failed: Option<AskedFailed>,
     /// What an endpoint was never sent though it selects it now.
-    missed: Option<Missed>,
+    pub(crate) missed: Option<Missed>,
     /// Deliveries a second, 1 to 5,000; 100 if left out.
-    pub(super) rate: Option<u16>,
+    pub(crate) rate: Option<u16>,
     /// Only count them, and say how long they would take.
     #[serde(default)]
-    pub(super) dry_run: bool,
+    pub(crate) dry_run: bool,
 }
 
 /// Everything that an endpoint was sent: delivered to it, or given up, in the window.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-struct Everything {
-    endpoint: String,
+pub(crate) struct Everything {
+    pub(crate) endpoint: String,
     /// RFC 3339.
-    since: String,
+    pub(crate) since: String,
     /// RFC 3339; now, if left out.
-    until: Option<String>,
+    pub(crate) until: Option<String>,
 }
 
 /// What was given up in the window: the open dead letters.
-#[derive(Deserialize, ToSchema)]
+#[derive(Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-struct AskedFailed {
+pub(crate) struct AskedFailed {
     /// `exhausted` or `gone`.
-    reason: Option<String>,
-    endpoint: Option<String>,
+    pub(crate) reason: Option<String>,
+    pub(crate) endpoint: Option<String>,
     /// An event type.
-    event: Option<String>,
-    since: Option<String>,
-    until: Option<String>,
+    pub(crate) event: Option<String>,
+    pub(crate) since: Option<String>,
+    pub(crate) until: Option<String>,
 }
 
 /// What was accepted in the window, matches the endpoint now, and was never on its way to it.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-struct Missed {
-    endpoint: String,
-    since: Option<String>,
-    until: Option<String>,
+pub(crate) struct Missed {
+    pub(crate) endpoint: String,
+    pub(crate) since: Option<String>,
+    pub(crate) until: Option<String>,
 }
 
 /// A window of time, its end excluded.

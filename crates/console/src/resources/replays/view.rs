@@ -13,55 +13,55 @@ use crate::resources::text;
 #[derive(Serialize, ToSchema)]
 pub(crate) struct Replay {
     #[schema(example = "rpl_0193a5c8e0b87c3aa1f2c9d8e7f60512")]
-    id: String,
+    pub(crate) id: String,
     /// What was asked for, with the window that it came to.
     #[schema(value_type = Object)]
-    selector: Value,
+    pub(crate) selector: Value,
     /// Deliveries a second.
-    rate: u16,
+    pub(crate) rate: u16,
     /// `running`, `paused`, `cancelled` or `finished`.
-    state: &'static str,
+    pub(crate) state: &'static str,
     /// How many there were when it was made; null: too many to count in time.
-    expected: Option<u64>,
+    pub(crate) expected: Option<u64>,
     /// Deliveries that it has made.
-    selected: u64,
+    pub(crate) selected: u64,
     /// Those of them that the broker has confirmed.
     published: u64,
     /// Selected, and no longer on record when their turn came.
-    skipped: u64,
-    created_at: String,
+    pub(crate) skipped: u64,
+    pub(crate) created_at: String,
     updated_at: String,
-    finished_at: Option<String>,
+    pub(crate) finished_at: Option<String>,
 }
 
 /// A replay with what became of its deliveries so far.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct WithOutcomes {
     #[serde(flatten)]
-    replay: Replay,
+    pub(crate) replay: Replay,
     /// Its deliveries by state.
-    deliveries: ByState,
+    pub(crate) deliveries: ByState,
 }
 
 #[derive(Serialize, ToSchema)]
-struct ByState {
-    delivered: u64,
-    dead: u64,
-    waiting: u64,
-    held: u64,
-    cancelled: u64,
+pub(crate) struct ByState {
+    pub(crate) delivered: u64,
+    pub(crate) dead: u64,
+    pub(crate) waiting: u64,
+    pub(crate) held: u64,
+    pub(crate) cancelled: u64,
 }
 
 /// What a replay would do.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct DryRun {
     /// How many deliveries.
-    count: u64,
+    pub(crate) count: u64,
     /// Whether these are all; if not, there was no time to count more.
-    complete: bool,
-    rate: u16,
+    pub(crate) complete: bool,
+    pub(crate) rate: u16,
     /// How long they take at the rate.
-    takes_s: u64,
+    pub(crate) takes_s: u64,
 }
 
 impl From<store::replays::Replay> for Replay {

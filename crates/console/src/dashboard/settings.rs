@@ -1,0 +1,85 @@
+//! What the dashboard is served with.
+
+use axum::http::HeaderValue;
+use bytes::Bytes;
+use url::Url;
+
+use super::reference;
+use super::throttle::Throttle;
+use crate::api::openapi;
+
+/// What the dashboard is served with.
+pub(crate) struct Dashboard {
+    /// Where browsers find it; it ends with a slash.
+    pub(crate) public_url: Url,
+    /// What its pages may load, and who may frame them.
+    pub(super) policy: HeaderValue,
+    /// For those who try keys.
+    pub(super) wrong_keys: Throttle,
+    /// The page of the API reference.
+    pub(super) reference: Bytes,
+}
+
+/// Whether cookies are for https alone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Transport {
+    Https,
+    /// For development: browsers take it as good on this machine alone.
+    Http,
+}
+
+impl Dashboard {
+    /// One at this URL, which pages of these origins may frame.
+    pub(crate) fn new(public_url: Url, frame_ancestors: &[String]) -> Self {
+        Self {
+            public_url,
+            policy: policy(frame_ancestors),
+            wrong_keys: Throttle::default(),
+            reference: reference::rendered(&openapi()),
+        }
+    }
+
+    pub(super) fn transport(&self) -> Transport {
+        match self.public_url.scheme() {
+            "https" => Transport::Https,
+            _ => Transport::Http,
+        }
+    }
+}
+
+/// Nothing inline and nothing of anybody else's. Source: Content Security Policy Level 3.
+fn policy(frame_ancestors: &[String]) -> HeaderValue {
+    let ancestors = match frame_ancestors {
+        [] => "'none'".to_owned(),
+        origins => origins.join(" "),
+    };
+    let policy = format!(
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; \
+         connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors {ancestors}"
+    );
+    policy
+        .try_into()
+        .expect("origins were serialised as ASCII without control characters")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nobody_frames_it_unless_named() {
+        let none = policy(&[]);
+        assert!(
+            none.to_str().unwrap().ends_with("frame-ancestors 'none'"),
+            "{none:?}"
+        );
+        let origins = ["https://a.example", "https://b.example"].map(str::to_owned);
+        let two = policy(&origins);
+        assert!(
+            two.to_str()
+                .unwrap()
+                .ends_with("frame-ancestors https://a.example https://b.example"),
+            "{two:?}"
+        );
+    }
+}
