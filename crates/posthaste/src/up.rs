@@ -256,7 +256,7 @@ fn introduce(running: &Running) {
         running.console_url
     ));
     out::line(format_args!(
-        "\nThe management API: {}/openapi.json. Ctrl-C ends it.",
+        "\nThe dashboard: {0}/login. The management API: {0}/openapi.json. Ctrl-C ends it.",
         running.console_url
     ));
 }

@@ -66,7 +66,7 @@ pub(crate) async fn run(demo: Demo, telemetry: TelemetryConfig) -> anyhow::Resul
     teller.note("127.0.0.0/8 is allowed as a destination, for this demonstration only");
     let told = tell_all(&running, teller).await;
     if told.is_ok() && !demo.exit {
-        try_next(&running, teller)?;
+        try_next(&running, teller).await?;
         service::signals::end().await?;
     }
     teller.title("Stopping");
@@ -97,7 +97,7 @@ async fn tell_all(running: &Running, teller: Teller) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn try_next(running: &Running, teller: Teller) -> anyhow::Result<()> {
+async fn try_next(running: &Running, teller: Teller) -> anyhow::Result<()> {
     let Running {
         ingest_url,
         console_url,
@@ -105,7 +105,10 @@ fn try_next(running: &Running, teller: Teller) -> anyhow::Result<()> {
     } = running;
     let key = running.key()?.expose_secret();
     let event = r#"{"tenant":"demo","event":"shipment.created","data":{"id":"ship_124"}}"#;
-    teller.title("It stays up until you press Ctrl-C. Try next, in another terminal:");
+    let link = Platform::new(running)?.portal_link().await?;
+    teller.title("It stays up until you press Ctrl-C. See it in a browser; the link works once:");
+    teller.line(&format!("\n  {link}"));
+    teller.title("Try next, in another terminal:");
     teller.line(&format!("\n  export POSTHASTE_KEY={key}"));
     teller.line(&format!("  export POSTHASTE_INGEST_URL={ingest_url}"));
     teller.line(&format!("  export POSTHASTE_CONSOLE_URL={console_url}"));

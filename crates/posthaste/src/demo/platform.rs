@@ -56,6 +56,17 @@ impl Platform {
         Ok(())
     }
 
+    /// A link to the tenant's part of the dashboard, which can be opened for an hour.
+    pub(super) async fn portal_link(&self) -> anyhow::Result<String> {
+        let path = format!("/v1/tenants/{TENANT}/portal-links");
+        let lasts = json!({"expires_in_s": 3_600});
+        let made = answer(self.client.console(Method::POST, &path).json(&lasts))
+            .await
+            .context("the link was not made")?;
+        let url = made["url"].as_str().context("the answer shows no link")?;
+        Ok(url.to_owned())
+    }
+
     /// Starts a receiver, registers it for one event type, and gives it its secret.
     pub(super) async fn subscribe(
         &self,
