@@ -10,7 +10,7 @@ use time::OffsetDateTime;
 use crate::latency::{Latency, head};
 use crate::receiver::Arrival;
 use crate::table::{millis, rate};
-use crate::trial::{Trial, servers};
+use crate::trial::{Settings, Trial, servers};
 
 /// What a busy tenant costs a quiet one.
 #[derive(Debug, Args)]
@@ -49,8 +49,8 @@ struct Flood {
 }
 
 /// Runs the measurement.
-pub(crate) async fn run(fairness: Fairness) -> anyhow::Result<()> {
-    let servers = servers().await?;
+pub(crate) async fn run(fairness: Fairness, settings: Settings) -> anyhow::Result<()> {
+    let servers = servers(settings).await?;
     let trial = Trial::on(&servers).await?;
     let (platform, receiver) = (&trial.platform, &trial.receiver);
     platform.empty_tenant(QUIET).await?;

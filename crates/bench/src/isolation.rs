@@ -8,7 +8,7 @@ use clap::{Args, ValueEnum};
 use sandbox::Servers;
 
 use crate::latency::{Latency, head};
-use crate::trial::{Trial, servers};
+use crate::trial::{Settings, Trial, servers};
 
 /// What bad endpoints cost healthy ones.
 #[derive(Debug, Args)]
@@ -66,8 +66,8 @@ const HEALTHY: &str = "healthy";
 type Setting = Option<(Way, usize)>;
 
 /// Runs the measurement.
-pub(crate) async fn run(isolation: Isolation) -> anyhow::Result<()> {
-    let servers = servers().await?;
+pub(crate) async fn run(isolation: Isolation, settings: Settings) -> anyhow::Result<()> {
+    let servers = servers(settings).await?;
     println!(
         "{} endpoints, {} events/s of 1 KiB, {} s a run, the median of {}; from acceptance to arrival at the healthy ones",
         isolation.endpoints, isolation.per_second, isolation.seconds, isolation.rounds,

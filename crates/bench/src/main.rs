@@ -45,6 +45,8 @@ mod trial;
 struct Cli {
     #[command(subcommand)]
     measure: Measure,
+    #[command(flatten)]
+    settings: trial::Settings,
 }
 
 #[derive(Debug, Subcommand)]
@@ -70,13 +72,14 @@ enum Measure {
 async fn main() -> anyhow::Result<()> {
     // One provider for the process; only a second call can fail.
     let _ = rustls::crypto::ring::default_provider().install_default();
-    match Cli::parse().measure {
-        Measure::Throughput(throughput) => throughput::run(throughput).await,
-        Measure::Latency(steady) => steady::run(steady).await,
-        Measure::Retries(retries) => retries::run(retries).await,
-        Measure::Isolation(isolation) => isolation::run(isolation).await,
-        Measure::Fairness(fairness) => fairness::run(fairness).await,
-        Measure::Replay(replay) => replay::run(replay).await,
+    let Cli { measure, settings } = Cli::parse();
+    match measure {
+        Measure::Throughput(throughput) => throughput::run(throughput, settings).await,
+        Measure::Latency(steady) => steady::run(steady, settings).await,
+        Measure::Retries(retries) => retries::run(retries, settings).await,
+        Measure::Isolation(isolation) => isolation::run(isolation, settings).await,
+        Measure::Fairness(fairness) => fairness::run(fairness, settings).await,
+        Measure::Replay(replay) => replay::run(replay, settings).await,
         Measure::Receiver => receiver::serve().await,
     }
 }

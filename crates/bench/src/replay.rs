@@ -9,7 +9,7 @@ use tokio::time::Instant;
 
 use crate::latency::{Latency, head};
 use crate::receiver::Arrival;
-use crate::trial::{Trial, servers};
+use crate::trial::{Settings, Trial, servers};
 
 /// What a bulk replay costs live deliveries.
 #[derive(Debug, Args)]
@@ -39,8 +39,8 @@ const PATIENCE: Duration = Duration::from_secs(120);
 const WINDOW_US: u64 = 1_000_000;
 
 /// Runs the measurement.
-pub(crate) async fn run(replay: Replay) -> anyhow::Result<()> {
-    let servers = servers().await?;
+pub(crate) async fn run(replay: Replay, settings: Settings) -> anyhow::Result<()> {
+    let servers = servers(settings).await?;
     let trial = Trial::on(&servers).await?;
     replay.dead_letters(&trial).await?;
     let live = trial.receiver.timed(LIVE);

@@ -8,7 +8,7 @@ use clap::Args;
 
 use crate::receiver::Receiver;
 use crate::table::quantile;
-use crate::trial::{Trial, servers};
+use crate::trial::{Settings, Trial, servers};
 
 /// How well the retry tiers keep their times.
 #[derive(Debug, Args)]
@@ -25,8 +25,8 @@ pub(crate) struct Retries {
 const JITTER: f64 = 1.1;
 
 /// Runs the measurement.
-pub(crate) async fn run(retries: Retries) -> anyhow::Result<()> {
-    let servers = servers().await?;
+pub(crate) async fn run(retries: Retries, settings: Settings) -> anyhow::Result<()> {
+    let servers = servers(settings).await?;
     let trial = Trial::on(&servers).await?;
     let (platform, receiver) = (&trial.platform, &trial.receiver);
     receiver.answer_with(404).await?;

@@ -5,7 +5,7 @@ use std::time::Duration;
 use clap::Args;
 
 use crate::latency::{Latency, head};
-use crate::trial::{Trial, servers};
+use crate::trial::{Settings, Trial, servers};
 
 /// How long events take at steady rates.
 #[derive(Debug, Args)]
@@ -24,8 +24,8 @@ const TENANT: &str = "steady";
 const WARM_UP: Duration = Duration::from_secs(5);
 
 /// Runs the measurement.
-pub(crate) async fn run(steady: Steady) -> anyhow::Result<()> {
-    let servers = servers().await?;
+pub(crate) async fn run(steady: Steady, settings: Settings) -> anyhow::Result<()> {
+    let servers = servers(settings).await?;
     let trial = Trial::on(&servers).await?;
     let (platform, receiver) = (&trial.platform, &trial.receiver);
     platform.empty_tenant(TENANT).await?;

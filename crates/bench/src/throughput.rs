@@ -15,7 +15,7 @@ use crate::load::Load;
 use crate::platform::http;
 use crate::receiver::Receiver;
 use crate::table::{millis, quantile, rate};
-use crate::trial::{Trial, servers};
+use crate::trial::{Settings, Trial, servers};
 
 /// Events accepted and deliveries made a second, CPU and memory by process.
 #[derive(Debug, Args)]
@@ -41,8 +41,8 @@ const WARM_UP_DELIVERIES: usize = 2_000;
 const FORGOTTEN: Duration = Duration::from_secs(11);
 
 /// Runs the measurement.
-pub(crate) async fn run(throughput: Throughput) -> anyhow::Result<()> {
-    let servers = servers().await?;
+pub(crate) async fn run(throughput: Throughput, settings: Settings) -> anyhow::Result<()> {
+    let servers = servers(settings).await?;
     let trial = Trial::on(&servers).await?;
     let (platform, receiver) = (&trial.platform, &trial.receiver);
     let mut bare_before = throughput.bare(receiver).await?;

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use anyhow::Context;
+use clap::Args;
 use sandbox::{Options, Servers};
 use testkit::{Cluster, Stack};
 
@@ -11,11 +12,37 @@ use crate::platform::{Platform, http};
 use crate::program;
 use crate::receiver::{Arrival, Receiver};
 
+/// Settings of the servers that are measured on, beside the sandbox's own.
+#[derive(Debug, Args)]
+pub(crate) struct Settings {
+    /// A line for postgresql.conf; may be given several times.
+    #[arg(long = "postgres", value_name = "NAME=VALUE", global = true, value_parser = setting)]
+    postgres: Vec<Setting>,
+    /// A line for rabbitmq.conf; may be given several times.
+    #[arg(long = "rabbitmq", value_name = "NAME=VALUE", global = true, value_parser = setting)]
+    broker: Vec<Setting>,
+}
+
+type Setting = (&'static str, &'static str);
+
+fn setting(text: &str) -> Result<Setting, String> {
+    let (name, value) = text
+        .split_once('=')
+        .ok_or_else(|| "a setting is NAME=VALUE".to_owned())?;
+    // As long as the process: there are a few.
+    Ok((name.to_owned().leak(), value.to_owned().leak()))
+}
+
 /// Starts a Postgres and a RabbitMQ for a measurement, and tells what their disk is like.
-pub(crate) async fn servers() -> anyhow::Result<Servers> {
+pub(crate) async fn servers(settings: Settings) -> anyhow::Result<Servers> {
     let flushes = Flushes::measure(&std::env::temp_dir()).await;
     println!("{}", flushes.context("the disk can't be measured")?);
-    Ok(Servers::start(Options::ephemeral()).await?)
+    let options = Options {
+        postgres_settings: settings.postgres,
+        broker_settings: settings.broker,
+        ..Options::ephemeral()
+    };
+    Ok(Servers::start(options).await?)
 }
 
 /// A Posthaste with nothing in it, every role a process of its own, and a receiver.
