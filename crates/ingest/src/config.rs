@@ -37,7 +37,7 @@ pub struct Config {
         id = "ingest_bulk_share",
         long = "ingest-bulk-share",
         env = "POSTHASTE_INGEST_BULK_SHARE",
-        default_value_t = 4,
+        default_value_t = 2,
         value_parser = clap::value_parser!(u8).range(1..=100)
     )]
     pub bulk_share: u8,
