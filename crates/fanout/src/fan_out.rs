@@ -28,7 +28,7 @@ use crate::interrupted::Interrupted;
 use crate::lane::Lane;
 use crate::messages::{Message, messages};
 use crate::metrics::{Metrics, whole};
-use crate::portions::portions;
+use crate::portions::Portions;
 use crate::recording::Recording;
 
 /// The most links of a batch's span to the traces of its events, as OpenTelemetry's SDK keeps.
@@ -82,39 +82,60 @@ impl FanOut {
             ackers,
         } = intake;
         self.publish(parked).await?;
-        let subscriptions = self.recording.subscriptions().await?;
+        let (mut epoch, mut subscriptions) = self.recording.subscriptions().await?;
+        // Whoever is recorded without it was matched with what the record itself just said.
+        let mut condition = Some(epoch);
         let mut moved = Vec::new();
-        let ours = events.into_iter().filter_map(|event| {
-            let Matches {
-                endpoints,
-                unjudged,
-                steps,
-            } = matches(&subscriptions, &event);
-            let new = NewEvent { event, endpoints };
-            if self.lane.of(&new) == self.lane.class() {
-                self.metrics.unjudged.add(whole(unjudged), &[]);
-                return Some((new, steps));
-            }
-            moved.push(new.event);
-            None
-        });
-        let most = step.most(limits::FANOUT_BATCH_EVENTS);
+        let mut portions = Portions::new(events, step.most(limits::FANOUT_BATCH_EVENTS));
         let mut began = Instant::now();
-        for (before, portion) in portions(ours, most).enumerate() {
-            if before > 0 {
+        let mut is_first = true;
+        while let Some(portion) =
+            portions.next(|event| self.sort(&subscriptions, event, &mut moved))
+        {
+            if !std::mem::take(&mut is_first) {
                 let rest = step.rest(began.elapsed(), age);
                 self.abort.run_until_cancelled(rest).await;
                 began = Instant::now();
             }
-            let recorded = self.recording.record(portion).await?;
+            let recorded = self.recording.record(portion, condition).await?;
             still_ours(&ackers)?;
             self.publish(recorded.refused.iter().map(refused)).await?;
             self.dispatch(&recorded.fanned).await?;
+            condition = Some(epoch);
+            if !recorded.outdated.is_empty() {
+                (epoch, subscriptions) = self.recording.newest().await?;
+                condition = None;
+                portions.put_back(recorded.outdated);
+            }
         }
         still_ours(&ackers)?;
         self.pass_on(&moved).await?;
         ack_all(ackers).await;
         Ok(began.elapsed())
+    }
+
+    /// Matches an event. It comes back with the steps that took, or goes to those that are moved to
+    /// the other lane.
+    fn sort(
+        &self,
+        subscriptions: &SubscriptionDirectory,
+        event: Event,
+        moved: &mut Vec<Event>,
+    ) -> Option<(NewEvent, u32)> {
+        let candidate = Candidate::new(&event.event_type, &event.channels, &event.data);
+        let Matches {
+            endpoints,
+            unjudged,
+            steps,
+        } = subscriptions.matches(event.tenant, &candidate);
+        let new = NewEvent { event, endpoints };
+        if self.lane.of(&new) == self.lane.class() {
+            self.metrics.unjudged.add(whole(unjudged), &[]);
+            Some((new, steps))
+        } else {
+            moved.push(new.event);
+            None
+        }
     }
 
     /// Passes events on to the bulk lane, as they came. They are recorded there.
@@ -158,12 +179,6 @@ fn still_ours(ackers: &[Acker]) -> Result<(), Interrupted> {
     } else {
         Err(Interrupted)
     }
-}
-
-/// Whom an event goes to.
-fn matches(subscriptions: &SubscriptionDirectory, event: &Event) -> Matches {
-    let candidate = Candidate::new(&event.event_type, &event.channels, &event.data);
-    subscriptions.matches(event.tenant, &candidate)
 }
 
 /// An event that the record can't hold, alone on its way to the dead letters.

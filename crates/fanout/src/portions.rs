@@ -1,5 +1,8 @@
 //! How much goes into one transaction.
 
+use std::collections::VecDeque;
+
+use domain::event::Event;
 use domain::limits;
 use store::events::NewEvent;
 
@@ -11,36 +14,39 @@ const DELIVERIES: usize = 20_000;
 /// its turn between two transactions.
 const STEPS: u32 = limits::FILTER_STEPS_PER_EVENT;
 
-/// Hands events out in portions of at most `most` for a transaction each, given with the steps that
-/// it took to match them. They are taken one by one, as they are needed.
-pub(crate) fn portions(
-    events: impl Iterator<Item = (NewEvent, u32)>,
-    most: usize,
-) -> impl Iterator<Item = Vec<NewEvent>> {
-    Portions {
-        events,
-        most,
-        held: None,
-    }
-}
-
-struct Portions<I> {
-    events: I,
+/// A batch, handed out in portions of a transaction each. Its events are matched one by one, as they
+/// are needed.
+pub(crate) struct Portions {
+    events: VecDeque<Event>,
     most: usize,
     /// Would have been too much for the portion before.
     held: Option<(NewEvent, u32)>,
 }
 
-impl<I: Iterator<Item = (NewEvent, u32)>> Iterator for Portions<I> {
-    type Item = Vec<NewEvent>;
+impl Portions {
+    /// Portions of at most `most` events.
+    pub(crate) fn new(events: Vec<Event>, most: usize) -> Self {
+        Self {
+            events: events.into(),
+            most,
+            held: None,
+        }
+    }
 
-    fn next(&mut self) -> Option<Vec<NewEvent>> {
+    /// The next portion; none when all events were taken. `matched` gives an event with its
+    /// endpoints and the steps that it took to match it, or none when it is not ours to record.
+    pub(crate) fn next(
+        &mut self,
+        mut matched: impl FnMut(Event) -> Option<(NewEvent, u32)>,
+    ) -> Option<Vec<NewEvent>> {
         let mut portion = Vec::new();
         let (mut deliveries, mut steps) = (0, 0_u32);
         while portion.len() < self.most {
-            let Some((next, taken)) = self.held.take().or_else(|| self.events.next()) else {
-                break;
-            };
+            let next = self
+                .held
+                .take()
+                .or_else(|| std::iter::from_fn(|| self.events.pop_front()).find_map(&mut matched));
+            let Some((next, taken)) = next else { break };
             deliveries += next.endpoints.len();
             steps = steps.saturating_add(taken);
             if (deliveries > DELIVERIES || steps > STEPS) && !portion.is_empty() {
@@ -51,11 +57,21 @@ impl<I: Iterator<Item = (NewEvent, u32)>> Iterator for Portions<I> {
         }
         (!portion.is_empty()).then_some(portion)
     }
+
+    /// Puts events back to be matched anew, and with them whatever else was matched as they were.
+    pub(crate) fn put_back(&mut self, outdated: Vec<NewEvent>) {
+        let held = self.held.take().map(|(held, _)| held);
+        for new in outdated.into_iter().chain(held).rev() {
+            self.events.push_front(new.event);
+        }
+    }
 }
 
 #[cfg(test)]
 mod tests {
-    use domain::id::EndpointId;
+    use std::collections::HashMap;
+
+    use domain::id::{EndpointId, EventId};
     use proptest::prelude::*;
     use uuid::Uuid;
 
@@ -69,18 +85,33 @@ mod tests {
         fn every_event_is_in_one_portion(
             counts in proptest::collection::vec(0usize..9_000, 0..40),
             single: bool,
+            outdated: bool,
             steps in 0..STEPS,
             most in 1usize..100,
         ) {
             // Many events of one endpoint meet the bound of events, few of many that of deliveries.
             let counts = if single { vec![1; counts.len() * 40] } else { counts };
             let events: Vec<_> = (0u128..).zip(&counts).map(|(number, _)| samples::event(number)).collect();
-            let matched = events.iter().zip(&counts).map(|(event, count)| {
-                let endpoints = vec![EndpointId::from_uuid(Uuid::nil()); *count];
-                let event = event.clone();
-                (NewEvent { event, endpoints }, steps)
-            });
-            let portions: Vec<_> = portions(matched, most).collect();
+            let endpoints_of: HashMap<EventId, usize> =
+                events.iter().zip(&counts).map(|(event, count)| (event.id, *count)).collect();
+            let mut times: HashMap<EventId, u32> = HashMap::new();
+            let mut matched = |event: Event| {
+                *times.entry(event.id).or_default() += 1;
+                let endpoints = vec![EndpointId::from_uuid(Uuid::nil()); endpoints_of[&event.id]];
+                Some((NewEvent { event, endpoints }, steps))
+            };
+            let mut batch = Portions::new(events.clone(), most);
+            let mut portions = Vec::new();
+            let mut is_outdated = outdated;
+            while let Some(portion) = batch.next(&mut matched) {
+                if std::mem::take(&mut is_outdated) {
+                    batch.put_back(portion);
+                } else {
+                    portions.push(portion);
+                }
+            }
+            let most_times = if outdated { 2 } else { 1 };
+            prop_assert!(times.values().all(|times| *times <= most_times));
             for portion in &portions {
                 let deliveries: usize = portion.iter().map(|one| one.endpoints.len()).sum();
                 prop_assert!((1..=most).contains(&portion.len()));

@@ -6,7 +6,8 @@ use std::sync::Arc;
 
 use domain::event::Event;
 use service::Latch;
-use store::events::{Fingerprint, NewEvent, Verdict};
+use store::directory::Epoch;
+use store::events::{Fingerprint, NewEvent, Recorded, Verdict};
 use store::{Live, Remedy, Store, StoreError, SubscriptionDirectory};
 use time::Date;
 use tokio::sync::Mutex;
@@ -34,42 +35,60 @@ pub(crate) struct Recording {
     pub(crate) metrics: Metrics,
 }
 
+/// Subscriptions, and the state of the directory that they are.
+type Subscriptions = (Epoch, Arc<SubscriptionDirectory>);
+
 /// What came of a portion of events.
 #[derive(Debug, Default)]
-pub(crate) struct Recorded {
+pub(crate) struct Portion {
     /// Those to be published, with the endpoints that the record has for them.
     pub(crate) fanned: Vec<NewEvent>,
     /// Those that the record can't hold, each with the reason.
     pub(crate) refused: Vec<(Event, StoreError)>,
+    /// Those that are not recorded, since the subscriptions have changed since they were matched.
+    pub(crate) outdated: Vec<NewEvent>,
 }
 
 impl Recording {
-    /// The subscriptions as they are now: an endpoint that was saved before an event was accepted
-    /// gets it.
-    pub(crate) async fn subscriptions(&self) -> Result<Arc<SubscriptionDirectory>, Interrupted> {
+    /// The subscriptions that are known, and the epoch of the directory that they are of. They may
+    /// have changed since: [`Recording::record`] looks.
+    pub(crate) async fn subscriptions(&self) -> Result<Subscriptions, Interrupted> {
+        match self.subscriptions.known() {
+            Some(known) => Ok(known),
+            None => self.newest().await,
+        }
+    }
+
+    /// The subscriptions as they are now.
+    pub(crate) async fn newest(&self) -> Result<Subscriptions, Interrupted> {
         let mut patience = Patience::new(&self.latch, &self.stop);
         loop {
-            match self.subscriptions.refresh().await {
-                Ok(subscriptions) => {
+            match self.subscriptions.newest().await {
+                Ok(newest) => {
                     patience.rewarded();
-                    return Ok(subscriptions);
+                    return Ok(newest);
                 }
                 Err(error) => patience.wait(&error).await?,
             }
         }
     }
 
-    /// Records events and says what is to be published. Events that the record refuses are tried
-    /// one by one, so that one of them doesn't take its neighbours with it.
-    pub(crate) async fn record(&self, portion: Vec<NewEvent>) -> Result<Recorded, Interrupted> {
+    /// Records events, if the subscriptions are still those that they were matched with, at
+    /// `epoch`; without one, whatever has changed. Events that the record refuses are tried one by
+    /// one, so that one of them doesn't take its neighbours with it.
+    pub(crate) async fn record(
+        &self,
+        portion: Vec<NewEvent>,
+        epoch: Option<Epoch>,
+    ) -> Result<Portion, Interrupted> {
         let _turn = self.turn.lock().await;
-        let mut recorded = Recorded::default();
-        match self.commit(&portion).await? {
-            Ok(verdicts) => self.take_in(&mut recorded, portion, verdicts),
+        let mut recorded = Portion::default();
+        match self.commit(&portion, epoch).await? {
+            Ok(answer) => self.take_in(&mut recorded, portion, answer),
             Err(_) => {
                 for new in portion {
-                    match self.commit(std::slice::from_ref(&new)).await? {
-                        Ok(verdicts) => self.take_in(&mut recorded, vec![new], verdicts),
+                    match self.commit(std::slice::from_ref(&new), epoch).await? {
+                        Ok(answer) => self.take_in(&mut recorded, vec![new], answer),
                         Err(error) => recorded.refused.push((new.event, error)),
                     }
                 }
@@ -82,14 +101,15 @@ impl Recording {
     async fn commit(
         &self,
         events: &[NewEvent],
-    ) -> Result<Result<Vec<Verdict>, StoreError>, Interrupted> {
+        epoch: Option<Epoch>,
+    ) -> Result<Result<Recorded, StoreError>, Interrupted> {
         let mut patience = Patience::new(&self.latch, &self.stop);
         let mut made = 0;
         loop {
-            let error = match self.store.record(events).await {
-                Ok(verdicts) => {
+            let error = match self.store.record_if(events, epoch).await {
+                Ok(answer) => {
                     patience.rewarded();
-                    return Ok(Ok(verdicts));
+                    return Ok(Ok(answer));
                 }
                 Err(error) => error,
             };
@@ -115,7 +135,11 @@ impl Recording {
         }
     }
 
-    fn take_in(&self, recorded: &mut Recorded, portion: Vec<NewEvent>, verdicts: Vec<Verdict>) {
+    fn take_in(&self, recorded: &mut Portion, portion: Vec<NewEvent>, answer: Recorded) {
+        let verdicts = match answer {
+            Recorded::Yes(verdicts) => verdicts,
+            Recorded::Moved => return recorded.outdated.extend(portion),
+        };
         for (new, verdict) in portion.into_iter().zip(verdicts) {
             self.metrics.count_event(&verdict);
             match verdict {

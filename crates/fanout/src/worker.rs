@@ -40,7 +40,7 @@ impl Worker {
     /// Returns when `stop` was cancelled and every batch under way has ended.
     pub(crate) async fn run(self) {
         // An idle worker, too, is ready only once the record has answered.
-        if self.fan_out.recording.subscriptions().await.is_err() {
+        if self.fan_out.recording.newest().await.is_err() {
             return;
         }
         loop {

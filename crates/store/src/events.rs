@@ -15,7 +15,7 @@ use crate::error::StoreError;
 use crate::pool::Store;
 use crate::sql::{all_parsed, get, id, parsed, row};
 
-pub use record::NewEvent;
+pub use record::{NewEvent, Recorded};
 pub use search::Sought;
 pub use verdict::{Fingerprint, Verdict};
 

@@ -61,6 +61,17 @@ struct State<T> {
     snapshot: Arc<T>,
 }
 
+/// Which state of the directory a snapshot shows. It is of one database, and says nothing about
+/// another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Epoch(i64);
+
+impl Epoch {
+    pub(crate) const fn column(self) -> i64 {
+        self.0
+    }
+}
+
 /// Whether there is anything to serve.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Loaded {
@@ -94,11 +105,31 @@ impl<T: Snapshot> Live<T> {
         Arc::clone(&self.shared.state.load().snapshot)
     }
 
+    /// The last good state and its epoch; none before the first load.
+    #[must_use]
+    pub fn known(&self) -> Option<(Epoch, Arc<T>)> {
+        self.is_loaded().then(|| self.stamped())
+    }
+
+    fn stamped(&self) -> (Epoch, Arc<T>) {
+        let state = self.shared.state.load();
+        (Epoch(state.epoch), Arc::clone(&state.snapshot))
+    }
+
     /// The state with every change that was committed before this was called.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`] when the database is; the last good state goes on serving.
     pub async fn refresh(&self) -> Result<Arc<T>, StoreError> {
+        let (_, snapshot) = self.newest().await?;
+        Ok(snapshot)
+    }
+
+    /// The state with every change that was committed before this was called, and its epoch.
+    ///
+    /// # Errors
+    /// As of [`Live::refresh`].
+    pub async fn newest(&self) -> Result<(Epoch, Arc<T>), StoreError> {
         let store = &self.shared.store;
         let refreshed = store.bounded(async {
             let _turn = self.shared.turn.lock().await;
@@ -121,7 +152,7 @@ impl<T: Snapshot> Live<T> {
             Ok(())
         });
         refreshed.await?;
-        Ok(self.current())
+        Ok(self.stamped())
     }
 
     /// The state after this one.

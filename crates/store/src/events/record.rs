@@ -14,9 +14,10 @@ use uuid::Uuid;
 
 use super::verdict::{Verdict, judge};
 use super::violations;
+use crate::directory::Epoch;
 use crate::error::StoreError;
 use crate::pool::Store;
-use crate::sql::{id, rows, storable};
+use crate::sql::{id, optional_id, rows, storable};
 
 /// An event to be recorded.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,6 +28,16 @@ pub struct NewEvent {
     pub endpoints: Vec<EndpointId>,
 }
 
+/// What came of a batch that was to be recorded at an epoch of the directory.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Recorded {
+    /// It is recorded; the verdicts are in the order of the batch.
+    Yes(Vec<Verdict>),
+    /// Nothing is: the directory has moved on, and may hold endpoints that the batch has not been
+    /// matched with.
+    Moved,
+}
+
 impl Store {
     /// Records a batch in one transaction. The verdicts are in the order of the batch, and hold
     /// once this returns.
@@ -35,6 +46,23 @@ impl Store {
     /// [`StoreError::MissingPartition`] when a day has no partition, [`StoreError::Unavailable`]
     /// when the database is: nothing is recorded then.
     pub async fn record(&self, batch: &[NewEvent]) -> Result<Vec<Verdict>, StoreError> {
+        match self.record_if(batch, None).await? {
+            Recorded::Yes(verdicts) => Ok(verdicts),
+            // Nothing was asked of the directory: it would have to have no epoch at all.
+            Recorded::Moved => Err(StoreError::unreadable("epoch")),
+        }
+    }
+
+    /// Does as [`Store::record`] does, if the directory is still at this epoch; without one, in any
+    /// case.
+    ///
+    /// # Errors
+    /// As of [`Store::record`].
+    pub async fn record_if(
+        &self,
+        batch: &[NewEvent],
+        epoch: Option<Epoch>,
+    ) -> Result<Recorded, StoreError> {
         // In the order of their ids, so that two batches with the same keys can't deadlock; the
         // first of several with one id counts.
         let mut firsts: Vec<&NewEvent> = batch.iter().collect();
@@ -45,15 +73,21 @@ impl Store {
             if firsts.iter().all(|new| is_minted(new)) {
                 // The insert is a transaction by itself, and what it finds there changes no more:
                 // two round trips less on the way of most events.
-                let inserted = insert(&client, &firsts).await?;
-                return judge(&client, batch, &inserted).await;
+                let Some(inserted) = insert(&client, &firsts, epoch).await? else {
+                    return Ok(Recorded::Moved);
+                };
+                return judge(&client, batch, &inserted).await.map(Recorded::Yes);
             }
             let transaction = client.transaction().await?;
             let claimed = claim(&transaction, &firsts).await?;
-            let inserted = insert(&transaction, &claimed).await?;
+            let Some(inserted) = insert(&transaction, &claimed, epoch).await? else {
+                // Left to be dropped it would be rolled back a moment later.
+                transaction.rollback().await?;
+                return Ok(Recorded::Moved);
+            };
             let verdicts = judge(&transaction, batch, &inserted).await?;
             transaction.commit().await?;
-            Ok(verdicts)
+            Ok(Recorded::Yes(verdicts))
         })
         .await
     }
@@ -119,15 +153,19 @@ async fn claim<'a, C: GenericClient>(
 }
 
 /// Inserts what is not there yet and counts its deliveries for the ledger; gives the ids of what was
-/// inserted.
+/// inserted. None when the directory is not at the epoch asked for; nothing is inserted then.
 async fn insert<C: GenericClient>(
     client: &C,
     events: &[&NewEvent],
-) -> Result<Vec<EventId>, StoreError> {
+    epoch: Option<Epoch>,
+) -> Result<Option<Vec<EventId>>, StoreError> {
     // Arrays of arrays would be flattened by unnest: the members of all are one array, and each
     // row has its slice of it.
     const INSERT: &str = "-- events_insert
-        with inserted as (
+        with directory as (
+            select from directory_epoch where $19::bigint is null or epoch = $19
+        ),
+        inserted as (
             insert into events (day, id, ingest_id, tenant_id, event_type, data, occurred_at,
                                 accepted_at, channels, keyed, endpoints, traceparent, tracestate,
                                 violations)
@@ -142,6 +180,7 @@ async fn insert<C: GenericClient>(
                  as u (day, id, ingest_id, tenant_id, event_type, data, occurred_at, accepted_at,
                        channels_from, keyed, endpoints_from, traceparent, tracestate, channels_to,
                        endpoints_to, violations, position)
+                 cross join directory
             order by u.position
             on conflict (id, day) do nothing
             returning id, tenant_id, day, accepted_at, endpoints
@@ -151,9 +190,9 @@ async fn insert<C: GenericClient>(
             select tenant_id, day, date_trunc('minute', accepted_at), sum(cardinality(endpoints))
             from inserted where endpoints <> '{}' group by 1, 2, 3
         )
-        select id from inserted";
+        select inserted.id from directory left join inserted on true";
     if events.is_empty() {
-        return Ok(Vec::new());
+        return Ok(Some(Vec::new()));
     }
     let column =
         |of: fn(&Event) -> Uuid| -> Vec<Uuid> { events.iter().map(|new| of(&new.event)).collect() };
@@ -211,10 +250,17 @@ async fn insert<C: GenericClient>(
             &channels.to,
             &matched.to,
             &violations,
+            &epoch.map(Epoch::column),
         ],
     )
     .await?;
-    inserted.iter().map(|row| id(row, "id")).collect()
+    if inserted.is_empty() {
+        return Ok(None);
+    }
+    let inserted = inserted
+        .iter()
+        .filter_map(|row| optional_id(row, "id").transpose());
+    inserted.collect::<Result<_, _>>().map(Some)
 }
 
 /// The members of many lists as one array, with each list's first and last position, from 1; an

@@ -5,8 +5,8 @@ use domain::id::IngestId;
 use domain::limits;
 use domain::schema::Violation;
 use domain::trace::TraceContext;
-use store::events::{Fingerprint, Keyed, Sought, Verdict};
-use store::{PageRequest, StoreError};
+use store::events::{Fingerprint, Keyed, Recorded, Sought, Verdict};
+use store::{Live, PageRequest, StoreError, SubscriptionDirectory};
 use time::{Date, Duration};
 use uuid::Uuid;
 
@@ -323,4 +323,37 @@ async fn keys_are_forgotten_after_their_window() {
         ..key
     };
     assert_eq!(known().await, Some(key));
+}
+
+/// Matched before an endpoint was saved, events are not recorded, whether they have a key or not; a
+/// key that such a batch claimed is free again.
+#[tokio::test]
+async fn what_was_matched_too_early_is_not_recorded() {
+    let db = Db::new().await;
+    let tenant = db.tenant().await;
+    let live: Live<SubscriptionDirectory> = Live::new(&db.store);
+    let (before, _) = live.newest().await.unwrap();
+    db.endpoint(tenant, "*").await;
+    let (now, _) = live.newest().await.unwrap();
+    assert_ne!(before, now);
+    let batches = [
+        vec![matched(minted(tenant), &[])],
+        vec![
+            matched(keyed(tenant, "k", 1), &[]),
+            matched(minted(tenant), &[]),
+        ],
+    ];
+    for batch in batches {
+        let recorded = db.store.record_if(&batch, Some(before)).await.unwrap();
+        assert_eq!(recorded, Recorded::Moved);
+        for new in &batch {
+            let stored = db.store.event(tenant, new.event.id).await;
+            assert!(matches!(stored, Err(StoreError::NotFound)), "{stored:?}");
+        }
+        let verdicts = vec![Verdict::New; batch.len()];
+        let recorded = db.store.record_if(&batch, Some(now)).await.unwrap();
+        assert_eq!(recorded, Recorded::Yes(verdicts));
+    }
+    let nothing = db.store.record_if(&[], Some(before)).await.unwrap();
+    assert_eq!(nothing, Recorded::Yes(vec![]));
 }
