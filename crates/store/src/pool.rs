@@ -2,7 +2,7 @@
 
 use std::future::Future;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use deadpool_postgres::{Client, Manager, ManagerConfig, Pool, RecyclingMethod, Runtime};
 use secrecy::{ExposeSecret, SecretString};
@@ -11,6 +11,7 @@ use tokio_postgres::NoTls;
 use crate::config::Config;
 use crate::error::StoreError;
 use crate::keyring::Keyring;
+use crate::metrics::Metrics;
 use crate::sql;
 
 /// How long a transaction may stand open without a statement, while its owner publishes.
@@ -28,6 +29,7 @@ struct Shared {
     server: tokio_postgres::Config,
     keyring: Keyring,
     call_timeout: Duration,
+    metrics: Metrics,
 }
 
 impl Store {
@@ -56,6 +58,7 @@ impl Store {
                 server,
                 keyring: config.keyring,
                 call_timeout: config.call_timeout,
+                metrics: Metrics::new(),
             }),
         })
     }
@@ -77,7 +80,10 @@ impl Store {
 
     /// A connection from the pool.
     pub(crate) async fn client(&self) -> Result<Client, StoreError> {
-        Ok(self.shared.pool.get().await?)
+        let began = Instant::now();
+        let got = self.shared.pool.get().await;
+        self.shared.metrics.waited(began.elapsed(), &got);
+        Ok(got?)
     }
 
     /// How to make a connection outside of the pool.
