@@ -13,6 +13,7 @@ mod kill;
 mod leaving_alone;
 mod log;
 mod management;
+mod operations;
 mod operator;
 mod portal;
 mod publishers;
