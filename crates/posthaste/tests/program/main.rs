@@ -5,6 +5,7 @@
 mod dead_letters;
 mod delivery;
 mod demonstration;
+mod exposition;
 mod fairness;
 mod filters;
 mod gone;
@@ -13,6 +14,7 @@ mod kill;
 mod leaving_alone;
 mod log;
 mod management;
+mod metrics;
 mod operations;
 mod operator;
 mod portal;
