@@ -5,6 +5,7 @@
 mod dead_letters;
 mod delivery;
 mod demonstration;
+mod deployment;
 mod exposition;
 mod fairness;
 mod filters;
