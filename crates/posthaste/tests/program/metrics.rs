@@ -272,3 +272,33 @@ fn every_alert_has_a_runbook_and_a_test() {
         assert_eq!(fired.count(), 1, "{name} has no test in which it fires");
     }
 }
+
+/// The check itself: what it lets through is there.
+#[test]
+fn a_query_for_what_is_not_there_is_found() {
+    let live = families("# TYPE posthaste_a_total counter\nposthaste_a_total{lane=\"bulk\"} 1\n");
+    let lanes = ["bulk", "normal"].map(str::to_owned).into();
+    let documented = Documented {
+        kind: "counter".to_owned(),
+        labels: Labels::from([("lane".to_owned(), lanes)]),
+    };
+    let documented = BTreeMap::from([("posthaste_a_total".to_owned(), documented)]);
+    let missing = |query: &str| missing(query, &documented, &live);
+    assert_eq!(differences(&documented, &live), Vec::<String>::new());
+    for fine in [
+        "sum(posthaste_a_total{lane=\"normal\"}) by (lane, job)",
+        "posthaste_a_total{lane=~\"normal|bulk\"}",
+        "\"expr\": \"posthaste_a_total{lane=\\\"bulk\\\"}\"",
+    ] {
+        assert_eq!(missing(fine), Vec::<String>::new(), "{fine}");
+    }
+    for wrong in [
+        "vector(1)",
+        "posthaste_b_total",
+        "posthaste_a_total{way=\"bulk\"}",
+        "posthaste_a_total{lane=\"slow\"}",
+        "sum(posthaste_a_total) by (way)",
+    ] {
+        assert_eq!(missing(wrong).len(), 1, "{wrong}");
+    }
+}
