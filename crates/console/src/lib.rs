@@ -22,6 +22,7 @@ mod resources;
 mod dashboard;
 
 mod judging;
+mod metrics;
 pub mod reconcile;
 mod release;
 mod replay;

@@ -9,6 +9,7 @@ use domain::id::DeliveryId;
 use domain::shard::Shards;
 use domain::tier::Wait;
 use futures::future::join_all;
+use opentelemetry::metrics::Counter;
 use store::Store;
 use store::held;
 use time::OffsetDateTime;
@@ -30,6 +31,7 @@ pub(crate) struct Release {
     pub(crate) publisher: Publisher,
     pub(crate) shards: Shards,
     pub(crate) rate: NonZeroU16,
+    pub(crate) released: Counter<u64>,
 }
 
 impl Release {
@@ -45,7 +47,11 @@ impl Release {
                 .await;
             match round {
                 Ok(0) => {}
-                Ok(released) => tracing::info!(released, "held deliveries were released"),
+                Ok(released) => {
+                    let deliveries = u64::try_from(released).expect("a round has a bound");
+                    self.released.add(deliveries, &[]);
+                    tracing::info!(released, "held deliveries were released");
+                }
                 Err(error) => {
                     let error = &error as &dyn std::error::Error;
                     tracing::debug!(error, "held deliveries could not be looked for");

@@ -22,6 +22,7 @@ mod job;
 mod pace;
 mod selection;
 
+use crate::metrics::Metrics;
 use job::Job;
 pub(crate) use selection::{Count, Selection};
 
@@ -38,6 +39,7 @@ pub(crate) struct Engine {
     pub(crate) publisher: Publisher,
     pub(crate) shards: Shards,
     pub(crate) life: Lifecycle,
+    pub(crate) metrics: Metrics,
 }
 
 impl Engine {
@@ -49,6 +51,8 @@ impl Engine {
         look.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let stop = self.life.stop().clone();
         loop {
+            let active = u64::try_from(jobs.len()).expect("there are at most eight");
+            self.metrics.replays.record(active, &[]);
             tokio::select! {
                 () = stop.cancelled() => break,
                 Some(ended) = jobs.join_next() => {

@@ -14,6 +14,7 @@ use url::Url;
 use crate::api::{Api, router};
 use crate::config::Config;
 use crate::dashboard::{Dashboard, sweep};
+use crate::metrics::Metrics;
 use crate::release::Release;
 use crate::replay::Engine;
 use crate::resources::events::live::Streams;
@@ -48,17 +49,20 @@ pub async fn run(config: Config, parts: Parts, life: Lifecycle, health: Health) 
         .public_url
         .unwrap_or_else(|| own_url(&parts.listener));
     let publisher = parts.broker.publisher("console");
+    let metrics = Metrics::new();
     let release = Release {
         store: parts.store.clone(),
         publisher: publisher.clone(),
         shards: parts.shards,
         rate: config.release_rate,
+        released: metrics.released.clone(),
     };
     let engine = Engine {
         store: parts.store.clone(),
         publisher: publisher.clone(),
         shards: parts.shards,
         life: life.clone(),
+        metrics,
     };
     let (access, swept) = (parts.access.clone(), parts.store.clone());
     let api = Api {

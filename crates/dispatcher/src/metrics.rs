@@ -57,6 +57,9 @@ impl Counted {
     }
 }
 
+const OPEN: &str = "open";
+const HALF_OPEN: &str = "half_open";
+
 /// Counts circuit breakers that are not closed.
 pub(crate) struct Breakers(UpDownCounter<i64>);
 
@@ -67,6 +70,9 @@ impl Breakers {
             .i64_up_down_counter("posthaste.breakers")
             .with_description("Circuit breakers of endpoints that are open or half-open, by state.")
             .build();
+        for state in [OPEN, HALF_OPEN] {
+            breakers.add(0, &[KeyValue::new("state", state)]);
+        }
         Self(breakers)
     }
 
@@ -75,8 +81,8 @@ impl Breakers {
     pub(crate) fn count(&self, state: breaker::State) -> Option<Counted> {
         let name = match state {
             breaker::State::Closed(_) => return None,
-            breaker::State::HalfOpen(_) => "half_open",
-            breaker::State::Open { .. } => "open",
+            breaker::State::HalfOpen(_) => HALF_OPEN,
+            breaker::State::Open { .. } => OPEN,
         };
         Some(Counted::labelled(
             &self.0,
@@ -85,8 +91,41 @@ impl Breakers {
     }
 }
 
+impl PutOff {
+    const ALL: [Self; 6] = [
+        Self::Crowded,
+        Self::Paused,
+        Self::Broken,
+        Self::Limited,
+        Self::RecordAway,
+        Self::HandedOver,
+    ];
+
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Crowded => "crowded",
+            Self::Paused => "paused",
+            Self::Broken => "breaker",
+            Self::Limited => "rate_limit",
+            Self::RecordAway => "record_away",
+            Self::HandedOver => "handed_over",
+        }
+    }
+}
+
 impl Metrics {
     pub(crate) fn new() -> Self {
+        let metrics = Self::instruments();
+        // There from the start, so that the first one is seen as an increase.
+        for why in PutOff::ALL {
+            metrics.count_put_off(0, why);
+        }
+        metrics.in_flight.add(0, &[]);
+        metrics.in_hand.add(0, &[]);
+        metrics
+    }
+
+    fn instruments() -> Self {
         let meter = global::meter("posthaste");
         Self {
             attempts: meter
@@ -160,15 +199,12 @@ impl Metrics {
     }
 
     pub(crate) fn put_off(&self, why: PutOff) {
-        let reason = match why {
-            PutOff::Crowded => "crowded",
-            PutOff::Paused => "paused",
-            PutOff::Broken => "breaker",
-            PutOff::Limited => "rate_limit",
-            PutOff::RecordAway => "record_away",
-            PutOff::HandedOver => "handed_over",
-        };
-        self.put_off.add(1, &[KeyValue::new("reason", reason)]);
+        self.count_put_off(1, why);
+    }
+
+    fn count_put_off(&self, count: u64, why: PutOff) {
+        let reason = KeyValue::new("reason", why.as_str());
+        self.put_off.add(count, &[reason]);
     }
 }
 

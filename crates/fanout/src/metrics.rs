@@ -30,6 +30,15 @@ pub(crate) struct Metrics {
 
 impl Metrics {
     pub(crate) fn new() -> Self {
+        let metrics = Self::instruments();
+        // There from the start, so that the first one is seen as an increase.
+        for counter in [&metrics.unjudged, &metrics.moved, &metrics.parked] {
+            counter.add(0, &[]);
+        }
+        metrics
+    }
+
+    fn instruments() -> Self {
         let meter = global::meter("posthaste");
         Self {
             events: meter
@@ -58,10 +67,6 @@ impl Metrics {
                     "From the acceptance of a batch's oldest event to fan-out, by lane",
                 )
                 .with_unit("s")
-                .with_boundaries(vec![
-                    0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0, 60.0,
-                    600.0,
-                ])
                 .build(),
             parked: meter
                 .u64_counter("posthaste.fanout.parked")
@@ -78,9 +83,6 @@ impl Metrics {
                 .f64_histogram("posthaste.fanout.duration")
                 .with_description("From a batch in hand to its acknowledgement, rests included")
                 .with_unit("s")
-                .with_boundaries(vec![
-                    0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0, 60.0,
-                ])
                 .build(),
         }
     }

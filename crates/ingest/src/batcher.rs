@@ -67,6 +67,9 @@ pub(crate) enum NotAccepted {
 }
 
 impl NotAccepted {
+    /// Every reason.
+    pub(crate) const ALL: [Self; 3] = [Self::Overloaded, Self::Unavailable, Self::Unknown];
+
     /// The name in metrics.
     pub(crate) const fn as_str(self) -> &'static str {
         match self {
@@ -266,7 +269,7 @@ impl Shipping {
                 .publish(Outgoing::new(route, body, kind, wire::CONTENT_TYPE))
                 .await;
             let took = began.elapsed();
-            metrics.confirmed(took, tellers.len());
+            metrics.published(tellers.len());
             log(&published, tellers.len());
             let outcome = published.as_ref().map(|&()| ()).map_err(NotAccepted::from);
             for teller in tellers {

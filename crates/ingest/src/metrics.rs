@@ -1,7 +1,5 @@
 //! What ingest counts.
 
-use std::time::Duration;
-
 use domain::fairness::Class;
 use opentelemetry::metrics::{Counter, Histogram};
 use opentelemetry::{KeyValue, global};
@@ -41,6 +39,8 @@ pub(crate) enum Verdict {
 }
 
 impl Verdict {
+    const ALL: [Self; 4] = [Self::Ok, Self::Warned, Self::Refused, Self::Unchecked];
+
     const fn as_str(self) -> &'static str {
         match self {
             Self::Ok => "ok",
@@ -58,13 +58,26 @@ pub(crate) struct Metrics {
     refused: Counter<u64>,
     not_accepted: Counter<u64>,
     checked: Counter<u64>,
-    confirm: Histogram<f64>,
     batch: Histogram<u64>,
 }
 
 impl Metrics {
     /// Instruments of the process' meter.
     pub(crate) fn new() -> Self {
+        let metrics = Self::instruments();
+        // There from the start, so that the first one is seen as an increase.
+        for way in [Way::Http, Way::Inbox] {
+            for reason in NotAccepted::ALL {
+                metrics.count_not_accepted(0, way, reason);
+            }
+        }
+        for verdict in Verdict::ALL {
+            metrics.count_checked(0, verdict);
+        }
+        metrics
+    }
+
+    fn instruments() -> Self {
         let meter = global::meter("posthaste");
         Self {
             accepted: meter
@@ -83,14 +96,11 @@ impl Metrics {
                 .u64_counter("posthaste.ingest.schema.checked")
                 .with_description("Events whose type has a schema, by its verdict.")
                 .build(),
-            confirm: meter
-                .f64_histogram("posthaste.ingest.confirm.duration")
-                .with_description("From publishing a message to its confirm.")
-                .with_unit("s")
-                .build(),
             batch: meter
                 .u64_histogram("posthaste.ingest.batch.events")
                 .with_description("Events in one message to fan-out.")
+                .with_unit("{event}")
+                .with_boundaries(vec![1.0, 2.0, 5.0, 10.0, 25.0, 50.0, 100.0, 256.0])
                 .build(),
         }
     }
@@ -115,22 +125,29 @@ impl Metrics {
 
     /// An event that is in order could not be accepted.
     pub(crate) fn not_accepted(&self, way: Way, error: NotAccepted) {
+        self.count_not_accepted(1, way, error);
+    }
+
+    fn count_not_accepted(&self, count: u64, way: Way, error: NotAccepted) {
         let labels = [
             KeyValue::new("way", way.as_str()),
             KeyValue::new("reason", error.as_str()),
         ];
-        self.not_accepted.add(1, &labels);
+        self.not_accepted.add(count, &labels);
     }
 
     /// A payload was held against the schema of its type.
     pub(crate) fn checked(&self, verdict: Verdict) {
-        let label = KeyValue::new("verdict", verdict.as_str());
-        self.checked.add(1, &[label]);
+        self.count_checked(1, verdict);
     }
 
-    /// A message of so many events was confirmed, or not, after so long.
-    pub(crate) fn confirmed(&self, after: Duration, events: usize) {
-        self.confirm.record(after.as_secs_f64(), &[]);
+    fn count_checked(&self, count: u64, verdict: Verdict) {
+        let label = KeyValue::new("verdict", verdict.as_str());
+        self.checked.add(count, &[label]);
+    }
+
+    /// A message of so many events was published.
+    pub(crate) fn published(&self, events: usize) {
         self.batch
             .record(u64::try_from(events).unwrap_or(u64::MAX), &[]);
     }

@@ -3,7 +3,9 @@
 use clap::{Parser, Subcommand};
 use service::telemetry::{Telemetry, TelemetryConfig};
 
-use crate::cmd::{endpoints, keys, listen, migrate, publish, reconcile, replays, topology};
+use crate::cmd::{
+    endpoints, keys, listen, migrate, publish, ready, reconcile, replays, rewrap, topology,
+};
 use crate::{demo, roles, up};
 
 /// Delivers webhooks: publish an event, and every endpoint that subscribed to it gets it, signed,
@@ -28,6 +30,8 @@ enum Command {
     Console(Box<roles::Console>),
     Migrate(migrate::Migrate),
     Reconcile(reconcile::Reconcile),
+    Rewrap(rewrap::Rewrap),
+    Ready(ready::Ready),
     Topology(topology::TopologyCommand),
     Keys(keys::Keys),
     Listen(listen::Listen),
@@ -50,6 +54,8 @@ impl Cli {
             Command::Demo(demo) => Box::pin(demo::run(demo, self.telemetry)).await,
             Command::Migrate(migrate) => migrate::run(migrate).await,
             Command::Reconcile(command) => Box::pin(reconcile::run(command)).await,
+            Command::Rewrap(command) => rewrap::run(command).await,
+            Command::Ready(command) => ready::run(command).await,
             Command::Topology(command) => topology::run(command).await,
             Command::Keys(keys) => keys::run(keys).await,
             Command::Listen(listen) => listen::run(listen).await,

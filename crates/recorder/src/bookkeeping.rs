@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use broker::Broker;
 use broker::topology::queue;
 use domain::shard::Shards;
 use opentelemetry::metrics::Gauge;
@@ -13,12 +12,14 @@ use store::{Store, StoreError};
 use tokio::time::{MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
 
+use crate::backlog::Backlog;
+
 /// How often the ledger is taken.
 const ROUND: Duration = Duration::from_secs(5);
 
 /// Keeps the ledger.
 pub(crate) struct Bookkeeper {
-    pub(crate) broker: Broker,
+    pub(crate) backlog: Backlog,
     pub(crate) store: Store,
     pub(crate) shards: Shards,
     /// How long after it was due a delivery may be missing.
@@ -61,21 +62,9 @@ impl Bookkeeper {
     }
 
     async fn take(&self, lanes: &Lanes) -> Result<Ledger, StoreError> {
-        let fanout_messages = self.fanout_messages().await;
+        let fanout_messages = self.backlog.look().await;
         let horizon = self.store.horizon(lanes, self.grace).await?;
         self.store.take_ledger(horizon, fanout_messages).await
-    }
-
-    /// How many messages of accepted events wait to be recorded; none when nobody can say.
-    async fn fanout_messages(&self) -> Option<i64> {
-        let queues = queue::event_lanes(self.shards);
-        match self.broker.depths(&queues).await {
-            Ok(depths) => Some(depths.iter().map(|depth| i64::from(depth.messages)).sum()),
-            Err(error) => {
-                tracing::debug!(%error, "the depth of fan-out's queues is not known");
-                None
-            }
-        }
     }
 }
 
@@ -100,7 +89,6 @@ fn log(ledger: &Ledger, last: Balance) {
 pub(crate) struct LedgerMetrics {
     deliveries: Gauge<i64>,
     missing: Gauge<i64>,
-    fanout_messages: Gauge<i64>,
     taken: Gauge<i64>,
     balanced: Gauge<i64>,
 }
@@ -126,18 +114,13 @@ impl LedgerMetrics {
                 "Deliveries that are neither settled nor can be in a queue any more",
                 "{delivery}",
             ),
-            fanout_messages: gauge(
-                "posthaste.ledger.fanout.messages",
-                "Messages of accepted events that are not recorded yet",
-                "{message}",
-            ),
             taken: gauge(
-                "posthaste.ledger.taken",
+                "posthaste.ledger.taken.timestamp",
                 "When the ledger was last taken, in seconds since 1970",
                 "s",
             ),
             balanced: gauge(
-                "posthaste.ledger.balanced",
+                "posthaste.ledger.balanced.timestamp",
                 "When the ledger last balanced, in seconds since 1970",
                 "s",
             ),
@@ -163,9 +146,6 @@ impl LedgerMetrics {
         ] {
             self.missing
                 .record(count, &[KeyValue::new("attempt", attempt)]);
-        }
-        if let Some(messages) = ledger.fanout_messages {
-            self.fanout_messages.record(messages, &[]);
         }
         self.taken.record(ledger.taken_at.unix_timestamp(), &[]);
         if let Some(at) = ledger.balanced_at {

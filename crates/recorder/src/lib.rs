@@ -23,6 +23,7 @@ mod letter;
 mod herald;
 mod watch;
 
+mod backlog;
 mod bookkeeping;
 mod upkeep;
 

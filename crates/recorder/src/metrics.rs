@@ -1,7 +1,8 @@
 //! What the recorder counts.
 
-use opentelemetry::global;
 use opentelemetry::metrics::{Counter, Histogram};
+use opentelemetry::{KeyValue, global};
+use store::dead_letters::DeadLetterKind;
 
 /// The instruments. Cheap to clone; all clones are one.
 #[derive(Debug, Clone)]
@@ -30,38 +31,47 @@ impl Metrics {
                 .with_unit(unit)
                 .build()
         };
+        // There from the start, so that the first one is seen as an increase.
+        let seen = |counter: Counter<u64>| {
+            counter.add(0, &[]);
+            counter
+        };
+        let letters = counter(
+            "posthaste.recorder.dead_letters",
+            "Dead letters kept, by kind",
+            "{letter}",
+        );
+        for kind in DeadLetterKind::ALL {
+            letters.add(0, &[KeyValue::new("kind", kind.as_str())]);
+        }
         Self {
-            reports: counter(
+            reports: seen(counter(
                 "posthaste.recorder.reports",
                 "Reports of the dispatchers taken in",
                 "{report}",
-            ),
+            )),
             batch: meter
                 .u64_histogram("posthaste.recorder.batch.reports")
                 .with_description("Reports in a batch")
                 .with_unit("{report}")
                 .with_boundaries(vec![1.0, 5.0, 25.0, 100.0, 250.0, 500.0, 1_000.0, 4_000.0])
                 .build(),
-            parked: counter(
+            parked: seen(counter(
                 "posthaste.recorder.parked",
                 "Items and messages that could not be decoded or recorded",
                 "{item}",
-            ),
-            quarantined: counter(
+            )),
+            quarantined: seen(counter(
                 "posthaste.recorder.quarantined",
                 "Items of messages that came back too often, each tried once more alone",
                 "{item}",
-            ),
-            letters: counter(
-                "posthaste.recorder.dead_letters",
-                "Dead letters kept, by kind",
-                "{letter}",
-            ),
-            told: counter(
+            )),
+            letters,
+            told: seen(counter(
                 "posthaste.recorder.operational_events",
                 "Operational events published",
                 "{event}",
-            ),
+            )),
         }
     }
 }

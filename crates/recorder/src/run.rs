@@ -8,6 +8,7 @@ use domain::shard::Shards;
 use service::{Health, Latch, Lifecycle};
 use store::Store;
 
+use crate::backlog::Backlog;
 use crate::bookkeeping::{Bookkeeper, LedgerMetrics};
 use crate::config::Config;
 use crate::dead::Undertaker;
@@ -144,7 +145,7 @@ impl Role {
 
     fn bookkeeper(&self, config: &Config) -> Bookkeeper {
         Bookkeeper {
-            broker: self.parts.broker.clone(),
+            backlog: Backlog::new(self.parts.broker.clone(), self.parts.shards),
             store: self.parts.store.clone(),
             shards: self.parts.shards,
             grace: config.loss_grace,

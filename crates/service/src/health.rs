@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use opentelemetry::{KeyValue, global};
 use tokio::sync::watch;
 
 /// The latches of one process. Cheap to clone; all clones are one.
@@ -61,6 +62,22 @@ impl Health {
     #[must_use]
     pub fn readiness(&self) -> Readiness {
         all(&self.parts.borrow())
+    }
+
+    /// Shows every part as a metric, for as long as the process runs.
+    pub(crate) fn show(&self) {
+        let health = self.clone();
+        // The meter keeps the callback.
+        let _ = global::meter("posthaste")
+            .u64_observable_gauge("posthaste.ready")
+            .with_description("Whether a part of the process works: 1, or else 0.")
+            .with_callback(move |parts| {
+                for (part, readiness) in health.parts() {
+                    let works = u64::from(readiness == Readiness::Ready);
+                    parts.observe(works, &[KeyValue::new("part", part)]);
+                }
+            })
+            .build();
     }
 
     /// Returns when there are parts and every one of them works. Cancel safe.

@@ -4,6 +4,7 @@
 //! A role is handed a [`Lifecycle`] and a [`Health`] and knows nothing of signals or ports.
 
 pub mod bearer;
+mod buckets;
 pub mod courtesy;
 pub mod health;
 pub mod lifecycle;

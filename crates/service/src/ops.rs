@@ -32,6 +32,7 @@ pub async fn serve(
     registry: Registry,
     life: Lifecycle,
 ) -> std::io::Result<()> {
+    health.show();
     let abort = life.abort().clone();
     let app = router(Ops {
         health,

@@ -173,6 +173,7 @@ fn meter(registry: &Registry, resource: Resource) -> Result<SdkMeterProvider, Te
         .map_err(TelemetryError::Metrics)?;
     Ok(SdkMeterProvider::builder()
         .with_reader(exporter)
+        .with_view(crate::buckets::seconds)
         .with_resource(resource)
         .build())
 }

@@ -12,6 +12,7 @@
 mod config;
 mod error;
 pub mod keyring;
+mod metrics;
 mod pool;
 mod schema;
 mod sql;

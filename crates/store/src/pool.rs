@@ -2,7 +2,7 @@
 
 use std::future::Future;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use deadpool_postgres::{
     Client, ClientWrapper, Hook, HookError, Manager, ManagerConfig, Pool, RecyclingMethod, Runtime,
@@ -14,6 +14,7 @@ use tokio_postgres::NoTls;
 use crate::config::Config;
 use crate::error::StoreError;
 use crate::keyring::Keyring;
+use crate::metrics::Metrics;
 use crate::sql;
 
 /// A connection that was taken from the pool this recently is taken again as it is. Any other is
@@ -37,6 +38,7 @@ struct Shared {
     server: tokio_postgres::Config,
     keyring: Keyring,
     call_timeout: Duration,
+    metrics: Metrics,
 }
 
 impl Store {
@@ -75,6 +77,7 @@ impl Store {
                 server,
                 keyring: config.keyring,
                 call_timeout: config.call_timeout,
+                metrics: Metrics::new(),
             }),
         })
     }
@@ -96,7 +99,10 @@ impl Store {
 
     /// A connection from the pool.
     pub(crate) async fn client(&self) -> Result<Client, StoreError> {
-        Ok(self.shared.pool.get().await?)
+        let began = Instant::now();
+        let got = self.shared.pool.get().await;
+        self.shared.metrics.waited(began.elapsed(), &got);
+        Ok(got?)
     }
 
     /// How to make a connection outside of the pool.

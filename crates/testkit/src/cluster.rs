@@ -240,12 +240,21 @@ impl Cluster {
         self.running.insert(role, Running { child, ops });
     }
 
+    /// Where a role's operators' port is.
+    ///
+    /// # Panics
+    /// When it isn't running.
+    #[must_use]
+    pub fn ops_address(&self, role: Role) -> String {
+        format!("127.0.0.1:{}", self.running[&role].ops)
+    }
+
     /// A role's metrics, in Prometheus' form.
     ///
     /// # Panics
     /// When it isn't running, or doesn't answer.
     pub async fn metrics(&self, role: Role) -> String {
-        let url = format!("http://127.0.0.1:{}/metrics", self.running[&role].ops);
+        let url = format!("http://{}/metrics", self.ops_address(role));
         let request = Request::get(url).body(Full::<Bytes>::default());
         let answer = fetch(request.expect("the URL is one")).await;
         let answer = answer.expect("the role answers");
@@ -257,10 +266,7 @@ impl Cluster {
     /// # Panics
     /// When it doesn't in time, with the end of its log.
     pub async fn ready(&self, role: Role) {
-        let url = format!(
-            "http://127.0.0.1:{}/readyz?verbose",
-            self.running[&role].ops
-        );
+        let url = format!("http://{}/readyz?verbose", self.ops_address(role));
         let name = role.name();
         eventually(READY, &format!("{name} to be ready"), async || {
             let request = Request::get(&url).body(Full::<Bytes>::default());

@@ -20,6 +20,26 @@ pub enum PublishError {
     Unavailable,
 }
 
+impl PublishError {
+    /// Every reason.
+    pub(crate) const ALL: [Self; 4] = [
+        Self::Unroutable,
+        Self::Refused,
+        Self::Unknown,
+        Self::Unavailable,
+    ];
+
+    /// The name in metrics.
+    pub(crate) const fn as_str(self) -> &'static str {
+        match self {
+            Self::Unroutable => "unroutable",
+            Self::Refused => "refused",
+            Self::Unknown => "unknown",
+            Self::Unavailable => "unavailable",
+        }
+    }
+}
+
 /// The caller's token was cancelled before the broker had confirmed; the message may be stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 #[error("cancelled before the broker confirmed the message")]

@@ -109,8 +109,10 @@ impl Publisher {
         limit: Duration,
     ) -> Result<(), PublishError> {
         let exchange = message.route.exchange();
-        let outcome = self.publish_by(message, Instant::now() + limit).await;
-        self.shared.broker.metrics().published(exchange, &outcome);
+        let began = Instant::now();
+        let outcome = self.publish_by(message, began + limit).await;
+        let metrics = self.shared.broker.metrics();
+        metrics.published(exchange, &outcome, began.elapsed());
         outcome
     }
 

@@ -38,6 +38,11 @@ pub mod exchange {
     pub const REJECTED: &str = "posthaste.rejected";
     /// Items of a dead-lettered batch, to be tried alone (direct).
     pub const QUARANTINE: &str = "posthaste.quarantine";
+
+    /// Every one.
+    pub const ALL: [&str; 8] = [
+        INBOX, EVENTS, DISPATCH, RETRY, RESULTS, DEAD, REJECTED, QUARANTINE,
+    ];
 }
 
 /// Everything that has to exist at the broker.

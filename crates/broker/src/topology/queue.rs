@@ -52,6 +52,7 @@ impl Lane {
 }
 
 const FANOUT: &str = "posthaste.fanout.";
+const FANOUT_BULK: &str = "posthaste.fanout.bulk.";
 const FRESH: &str = "posthaste.dispatch.fresh.";
 const RETRYING: &str = "posthaste.dispatch.retry.";
 const BULK: &str = "posthaste.dispatch.bulk.";
@@ -73,7 +74,7 @@ pub fn fanout(shard: Shard) -> String {
 /// Accepted events of a shard, of tenants above their share.
 #[must_use]
 pub fn fanout_bulk(shard: Shard) -> String {
-    format!("{FANOUT}bulk.{shard}")
+    format!("{FANOUT_BULK}{shard}")
 }
 
 /// A shard's deliveries that have not been tried.
@@ -105,6 +106,27 @@ pub fn retry(tier: Tier) -> String {
 pub fn tier_of(queue: &str) -> Option<Tier> {
     let name = queue.strip_prefix(WAITING)?;
     Tier::all().find(|tier| tier.name() == name)
+}
+
+/// What a queue of ours holds, whichever its shard: a name for metrics. None for the tiers, which
+/// [`tier_of`] tells apart, and for queues that are not ours.
+#[must_use]
+pub fn kind_of(queue: &str) -> Option<&'static str> {
+    // The longer names first: what is bulk is no shard.
+    let kinds = [
+        (FANOUT_BULK, "fanout_bulk"),
+        (FANOUT, "fanout"),
+        (FRESH, "fresh"),
+        (RETRYING, "retry"),
+        (BULK, "bulk"),
+        ("posthaste.quarantine.", "quarantine"),
+        ("posthaste.inbox", "inbox"),
+        ("posthaste.results", "results"),
+        ("posthaste.dead", "dead"),
+        ("posthaste.rejected", "rejected"),
+    ];
+    let found = kinds.iter().find(|(prefix, _)| queue.starts_with(prefix));
+    found.map(|(_, kind)| *kind)
 }
 
 /// The queues that accepted events come by.

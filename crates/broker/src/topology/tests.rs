@@ -298,3 +298,17 @@ fn a_tier_is_known_by_its_queue() {
     assert_eq!(queue::tier_of(&queue::dispatch_retry(shard)), None);
     assert_eq!(queue::tier_of("posthaste.retry.3s"), None);
 }
+
+#[test]
+fn every_queue_has_a_kind_or_a_tier() {
+    let kind = |queue: String| queue::kind_of(&queue);
+    let (topology, shard) = one_shard();
+    for queue in &topology.queues {
+        let (kind, tier) = (queue::kind_of(&queue.name), queue::tier_of(&queue.name));
+        assert!(kind.is_some() != tier.is_some(), "{}", queue.name);
+    }
+    assert_eq!(kind(queue::fanout(shard)), Some("fanout"));
+    assert_eq!(kind(queue::fanout_bulk(shard)), Some("fanout_bulk"));
+    assert_eq!(kind(queue::dispatch_retry(shard)), Some("retry"));
+    assert_eq!(kind("orders".to_owned()), None);
+}

@@ -198,6 +198,7 @@ impl Job {
 
     /// Publishes deliveries as they become due. Returns when the broker has confirmed all.
     async fn publish(&mut self, again: Vec<Again>) -> Result<(), Ended> {
+        let deliveries = u64::try_from(again.len()).expect("a step has a bound");
         let mut rest = again.into_iter();
         let mut unconfirmed = FuturesUnordered::new();
         let mut keep = Instant::now() + LEASE / 3;
@@ -214,6 +215,7 @@ impl Job {
                 unconfirmed.push(self.send(message));
             }
             if rest.len() == 0 && unconfirmed.is_empty() {
+                self.engine.metrics.replayed.add(deliveries, &[]);
                 return Ok(());
             }
             let wake = self.pace.next().max(now + NAP);

@@ -5,6 +5,8 @@ pub(crate) mod keys;
 pub(crate) mod listen;
 pub(crate) mod migrate;
 pub(crate) mod publish;
+pub(crate) mod ready;
 pub(crate) mod reconcile;
 pub(crate) mod replays;
+pub(crate) mod rewrap;
 pub(crate) mod topology;

@@ -5,6 +5,8 @@
 mod dead_letters;
 mod delivery;
 mod demonstration;
+mod deployment;
+mod exposition;
 mod fairness;
 mod filters;
 mod gone;
@@ -13,6 +15,8 @@ mod kill;
 mod leaving_alone;
 mod log;
 mod management;
+mod metrics;
+mod operations;
 mod operator;
 mod portal;
 mod publishers;
