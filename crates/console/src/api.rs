@@ -72,6 +72,7 @@ fn routes() -> OpenApiRouter<Api> {
         .routes(routes!(tenants::list, tenants::create))
         .routes(routes!(tenants::get, tenants::delete))
         .routes(routes!(endpoints::list, endpoints::create))
+        .routes(routes!(endpoints::check::run))
         .routes(routes!(
             endpoints::get,
             endpoints::update,

@@ -18,7 +18,7 @@ struct Asset {
     content: &'static str,
 }
 
-const ASSETS: [Asset; 13] = [
+const ASSETS: [Asset; 14] = [
     Asset {
         name: "layout.css",
         kind: CSS,
@@ -68,6 +68,11 @@ const ASSETS: [Asset; 13] = [
         name: "choice.js",
         kind: MODULE,
         content: include_str!("../../assets/choice.js"),
+    },
+    Asset {
+        name: "trial.js",
+        kind: MODULE,
+        content: include_str!("../../assets/trial.js"),
     },
     Asset {
         name: "live.js",

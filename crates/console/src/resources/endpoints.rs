@@ -21,6 +21,7 @@ use crate::page::{Listed, Paging};
 use crate::problem;
 use crate::resources::audit;
 
+pub(crate) mod check;
 mod health;
 mod settings;
 mod view;

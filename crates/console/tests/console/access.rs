@@ -132,7 +132,8 @@ async fn a_tenants_key_finds_nothing_of_the_platforms() {
 async fn a_key_that_may_look_changes_nothing() {
     let world = World::start().await;
     let ids = Ids::of(&world, &world.acme).await;
-    for operation in operations().into_iter().filter(Operation::changes) {
+    let changes = |operation: &Operation| operation.changes() && !operation.only_judges();
+    for operation in operations().into_iter().filter(changes) {
         let path = ids.path(&operation);
         let answer = ask(&world, &world.reader, operation.method, &path).await;
         let problem = problem(&answer, 403);

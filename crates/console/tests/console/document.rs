@@ -26,6 +26,12 @@ impl Operation {
         self.method != Method::GET
     }
 
+    /// Whether it is sent something to be judged, and keeps nothing of it.
+    pub(crate) fn only_judges(&self) -> bool {
+        let ends = |end| self.template.ends_with(end);
+        ends("/endpoints/check")
+    }
+
     /// The path with these values for its parameters.
     ///
     /// # Panics

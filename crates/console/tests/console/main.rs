@@ -10,6 +10,7 @@ mod audit;
 mod bodies;
 mod dead_letters;
 mod deliveries;
+mod endpoint_form;
 mod endpoint_stats;
 mod endpoints;
 mod event_type_names;
