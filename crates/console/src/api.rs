@@ -22,8 +22,8 @@ use crate::dashboard::{self, Dashboard};
 use crate::resources::events::live::Streams;
 use crate::resources::{
     api_keys, audit, dead_letters, deliveries, egress_ips, endpoint_stats, endpoint_tests,
-    endpoints, event_types, events, explain, ledger, portal_links, replays, settings, simulation,
-    tenants, troubled,
+    endpoints, event_types, events, explain, ledger, portal_links, replays, settings,
+    signature_check, simulation, tenants, troubled,
 };
 
 /// What every request is served with.
@@ -73,6 +73,7 @@ fn routes() -> OpenApiRouter<Api> {
         .routes(routes!(tenants::get, tenants::delete))
         .routes(routes!(endpoints::list, endpoints::create))
         .routes(routes!(endpoints::check::run))
+        .routes(routes!(signature_check::run))
         .routes(routes!(
             endpoints::get,
             endpoints::update,

@@ -50,6 +50,7 @@ mod letter;
 mod letter_words;
 mod many_letters;
 mod overview;
+mod own_endpoint;
 mod own_headers;
 mod reference;
 mod register;
@@ -57,6 +58,8 @@ mod replay;
 mod replay_form;
 mod replays;
 mod schedule;
+mod signature_check;
+mod snippets;
 mod state;
 mod tenants;
 mod timeline;
@@ -98,6 +101,7 @@ fn routes() -> Vec<Route> {
     const ENDPOINT: &str = "/tenants/{tenant}/webhooks/{endpoint}";
     const REPLAY_FORM: &str = "/tenants/{tenant}/webhooks/{endpoint}/replay";
     const EDIT: &str = "/tenants/{tenant}/webhooks/{endpoint}/edit";
+    const SIGNATURE: &str = "/tenants/{tenant}/guide/signature";
     const TYPE: &str = "/event-types/{name}/edit";
     vec![
         Route::get("/overview", overview::page),
@@ -186,6 +190,8 @@ fn routes() -> Vec<Route> {
         Route::post("/keys/{key}/revoke", keys::revoke),
         Route::get("/audit", audit::page),
         Route::get("/tenants/{tenant}/guide", guide::page),
+        Route::get(SIGNATURE, signature_check::page),
+        Route::post(SIGNATURE, signature_check::check),
     ]
 }
 

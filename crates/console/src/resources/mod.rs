@@ -15,6 +15,7 @@ pub(crate) mod ledger;
 pub(crate) mod portal_links;
 pub(crate) mod replays;
 pub(crate) mod settings;
+pub(crate) mod signature_check;
 pub(crate) mod simulation;
 pub(crate) mod tenants;
 pub(crate) mod troubled;

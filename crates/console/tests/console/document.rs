@@ -29,7 +29,7 @@ impl Operation {
     /// Whether it is sent something to be judged, and keeps nothing of it.
     pub(crate) fn only_judges(&self) -> bool {
         let ends = |end| self.template.ends_with(end);
-        ends("/endpoints/check")
+        ends("/endpoints/check") || ends("/check-signature")
     }
 
     /// The path with these values for its parameters.

@@ -33,6 +33,7 @@ mod schemas;
 mod secrets;
 mod sessions;
 mod settings;
+mod signatures;
 mod webhooks;
 
 mod browser;
