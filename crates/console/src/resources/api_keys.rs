@@ -28,6 +28,8 @@ pub(crate) struct Key {
     pub(crate) hint: String,
     pub(crate) created_at: String,
     pub(crate) revoked_at: Option<String>,
+    /// When it was last presented, noted once a minute; null: never.
+    pub(crate) last_used_at: Option<String>,
 }
 
 /// A new API key with its text, shown this once.
@@ -65,6 +67,7 @@ impl From<ApiKey> for Key {
             hint: key.hint,
             created_at: text::instant(key.created_at),
             revoked_at: key.revoked_at.map(text::instant),
+            last_used_at: key.last_used_at.map(text::instant),
         }
     }
 }
