@@ -21,6 +21,7 @@ use crate::api::Api;
 use crate::resources::events::live;
 
 mod assets;
+mod brand;
 mod faults;
 mod fields;
 mod frame;
@@ -52,6 +53,7 @@ mod many_letters;
 mod overview;
 mod own_endpoint;
 mod own_headers;
+mod platform_settings;
 mod reference;
 mod register;
 mod replay;
@@ -189,6 +191,11 @@ fn routes() -> Vec<Route> {
         Route::post("/keys/new", keys::create),
         Route::post("/keys/{key}/revoke", keys::revoke),
         Route::get("/audit", audit::page),
+        Route::get("/settings", platform_settings::page),
+        Route::post("/settings/retries", platform_settings::set_retries),
+        Route::post("/settings/branding", platform_settings::set_look),
+        Route::post("/settings/logo", platform_settings::set_logo),
+        Route::post("/settings/logo/remove", platform_settings::remove_logo),
         Route::get("/tenants/{tenant}/guide", guide::page),
         Route::get(SIGNATURE, signature_check::page),
         Route::post(SIGNATURE, signature_check::check),
@@ -231,5 +238,6 @@ pub(crate) fn router(api: &Api) -> Router<Api> {
         .route_layer(from_fn_with_state(api.clone(), guard::origin))
         .route_layer(from_fn(frame::problems))
         .route("/assets/{name}", get(assets::serve))
+        .route("/brand/{name}", get(brand::style))
         .route_layer(from_fn_with_state(api.clone(), guard::headers))
 }

@@ -19,6 +19,7 @@ use store::sessions::Opened;
 use store::{StoreError, Token};
 use time::OffsetDateTime;
 
+use super::brand::Brand;
 use super::fields::Fields;
 use super::frame::{Frame, Shown, show};
 use super::settings::Transport;
@@ -37,11 +38,12 @@ struct SignIn {
 }
 
 impl SignIn {
-    fn new(fault: Option<&'static str>) -> Self {
-        Self {
-            frame: Frame::bare("Sign in"),
-            fault,
-        }
+    async fn new(api: &Api, fault: Option<&'static str>) -> Result<Self, Problem> {
+        let frame = Frame {
+            brand: Some(Brand::of(api).await?),
+            ..Frame::bare("Sign in")
+        };
+        Ok(Self { frame, fault })
     }
 }
 
@@ -124,8 +126,8 @@ pub(super) async fn entrance(
 }
 
 /// The page that asks for a key.
-pub(super) async fn page() -> Response {
-    show(StatusCode::OK, &SignIn::new(None))
+pub(super) async fn page(State(api): State<Api>) -> Shown {
+    Ok(show(StatusCode::OK, &SignIn::new(&api, None).await?))
 }
 
 /// Begins a session that reaches and allows what the key does.
@@ -151,10 +153,8 @@ async fn wrong_key(api: &Api) -> Shown {
     match api.dashboard.wrong_keys.wait().await {
         Turn::Now => {
             let fault = "This key is not known, or was revoked. Paste all of it, from phk_ on.";
-            Ok(show(
-                StatusCode::UNPROCESSABLE_ENTITY,
-                &SignIn::new(Some(fault)),
-            ))
+            let page = SignIn::new(api, Some(fault)).await?;
+            Ok(show(StatusCode::UNPROCESSABLE_ENTITY, &page))
         }
         Turn::Later => {
             let status = StatusCode::TOO_MANY_REQUESTS;

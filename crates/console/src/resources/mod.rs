@@ -2,6 +2,7 @@
 
 pub(crate) mod api_keys;
 pub(crate) mod audit;
+pub(crate) mod branding;
 pub(crate) mod dead_letters;
 pub(crate) mod deliveries;
 pub(crate) mod egress_ips;

@@ -52,6 +52,7 @@ async fn ask(world: &World, key: &str, method: Method, path: &str) -> Fetched {
 #[tokio::test(flavor = "multi_thread")]
 async fn everything_described_is_served_and_asks_for_a_key() {
     let world = World::start().await;
+    world.store.set_logo(Some(b"png")).await.unwrap();
     let ids = Ids::of(&world, &world.acme).await;
     for operation in operations() {
         let path = ids.path(&operation);

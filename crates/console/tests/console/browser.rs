@@ -53,6 +53,18 @@ impl<'a> Browser<'a> {
         self.post_from("same-origin", path, fields).await
     }
 
+    /// Sends a form with a file from our own page.
+    pub(crate) async fn upload(&self, path: &str, field: &str, file: &[u8]) -> Fetched {
+        let head = format!(
+            "--part\r\ncontent-disposition: form-data; name=\"{field}\"; filename=\"file\"\r\n\r\n"
+        );
+        let body = [head.as_bytes(), file, b"\r\n--part--\r\n"].concat();
+        let request = self.request(Method::POST, path);
+        let request = request.header("sec-fetch-site", "same-origin");
+        let kind = "multipart/form-data; boundary=part";
+        send(request.header("content-type", kind), body).await
+    }
+
     /// Sends a form from a page of this origin.
     pub(crate) async fn post_from(
         &self,

@@ -19,7 +19,8 @@ impl Operation {
     }
 
     pub(crate) fn needs_no_key(&self) -> bool {
-        self.template == "/v1/egress-ips"
+        let of_branding = self.template.starts_with("/v1/branding") && !self.changes();
+        self.template == "/v1/egress-ips" || of_branding
     }
 
     pub(crate) fn changes(&self) -> bool {

@@ -8,6 +8,7 @@
 mod access;
 mod audit;
 mod bodies;
+mod branding;
 mod dead_letters;
 mod deliveries;
 mod endpoint_form;
