@@ -22,6 +22,7 @@ use crate::resources::events::live;
 
 mod assets;
 mod brand;
+mod cookies;
 mod faults;
 mod fields;
 mod frame;

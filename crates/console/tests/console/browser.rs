@@ -21,7 +21,7 @@ impl<'a> Browser<'a> {
     pub(crate) async fn of(world: &'a World, tenant: &Tenant) -> Self {
         let opened = open(world, &link(world, tenant).await).await;
         assert_eq!(opened.status, 303, "{opened:?}");
-        let cookie = cookie(&opened);
+        let cookie = cookie(&opened, "SameSite=None; Secure; Partitioned");
         Self { world, cookie }
     }
 
@@ -29,7 +29,7 @@ impl<'a> Browser<'a> {
     pub(crate) async fn by_key(world: &'a World, key: &str) -> Self {
         let begun = sign_in(world, key).await;
         assert_eq!(begun.status, 303, "{begun:?}");
-        let cookie = cookie(&begun);
+        let cookie = cookie(&begun, "SameSite=Lax");
         Self { world, cookie }
     }
 
@@ -111,9 +111,11 @@ async fn send_form(request: request::Builder, fields: &[(&str, &str)]) -> Fetche
     send(request, body).await
 }
 
-fn cookie(answer: &Fetched) -> String {
-    let set = answer.headers["set-cookie"].to_str().unwrap();
-    assert!(set.contains("; HttpOnly; SameSite=Lax"), "{set}");
+/// The cookie that an answer sets last, which browsers are to send so.
+fn cookie(answer: &Fetched, sent: &str) -> String {
+    let set = answer.headers.get_all("set-cookie").iter().next_back();
+    let set = set.unwrap().to_str().unwrap();
+    assert!(set.ends_with(&format!("; HttpOnly; {sent}")), "{set}");
     set.split(';').next().unwrap().to_owned()
 }
 

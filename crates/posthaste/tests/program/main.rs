@@ -5,6 +5,7 @@
 mod dead_letters;
 mod delivery;
 mod demonstration;
+mod embedding;
 mod fairness;
 mod filters;
 mod gone;
