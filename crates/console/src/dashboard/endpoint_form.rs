@@ -55,6 +55,8 @@ pub(super) struct Filled {
     pub(super) headers: Vec<own_headers::Row>,
     /// The waits between attempts as they are written; none: the platform's.
     pub(super) waits: Option<String>,
+    /// What the endpoint's own schedule comes to, while it is as it was.
+    pub(super) outlasts: Option<String>,
 }
 
 impl Filled {
@@ -72,19 +74,22 @@ impl Filled {
             filter: fields.one("filter").to_owned(),
             headers: own_headers::sent(fields, headers),
             waits: is_own.then(|| fields.one("waits").to_owned()),
+            outlasts: None,
         }
     }
 
     /// As an endpoint is.
     pub(super) fn of(endpoint: Endpoint) -> Self {
         let retry = endpoint.retry;
+        let is_own = retry.source == "endpoint";
         Self {
             url: endpoint.url,
             description: endpoint.description,
             events: endpoint.event_types,
             filter: endpoint.filter.unwrap_or_default(),
             headers: own_headers::of(&endpoint.headers),
-            waits: (retry.source == "endpoint").then(|| schedule::written(&retry.waits_s)),
+            waits: is_own.then(|| schedule::written(&retry.waits_s)),
+            outlasts: is_own.then(|| schedule::in_words(&retry)),
         }
     }
 
@@ -232,8 +237,11 @@ impl Form {
 
     /// What the schedule that is written comes to; none until it was looked at.
     pub(super) fn own_schedule(&self) -> Option<&str> {
-        let tried = self.trial.as_ref().filter(|_| self.filled.waits.is_some());
-        tried.and_then(|trial| trial.retry.as_deref())
+        let found = match &self.trial {
+            Some(trial) => &trial.retry,
+            None => &self.filled.outlasts,
+        };
+        found.as_deref().filter(|_| self.filled.waits.is_some())
     }
 }
 

@@ -43,7 +43,8 @@ pub(super) async fn known(api: &Api, at: InTenant<Read>) -> Result<Vec<Known>, P
 /// What an endpoint's URL says to its receiver.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Place {
-    pub(super) host: String,
+    /// Scheme, host and port.
+    pub(super) origin: String,
     pub(super) path: String,
 }
 
@@ -51,12 +52,18 @@ impl Place {
     /// By the URL; the guide's own where there is none.
     pub(super) fn of(endpoint: Option<&Known>) -> Self {
         let url = endpoint.and_then(|endpoint| Url::parse(&endpoint.url).ok());
-        let host = url.as_ref().and_then(Url::host_str);
+        let origin = url.as_ref().map(|url| url.origin().ascii_serialization());
         let path = url.as_ref().map(Url::path).filter(|path| is_literal(path));
         Self {
-            host: host.unwrap_or("example.com").to_owned(),
+            origin: origin.unwrap_or_else(|| "https://example.com".to_owned()),
             path: path.unwrap_or("/webhooks").to_owned(),
         }
+    }
+
+    /// As the header `Host` has it.
+    pub(super) fn host(&self) -> &str {
+        let host = self.origin.split_once("://");
+        host.map_or(&*self.origin, |(_, host)| host)
     }
 }
 
@@ -82,9 +89,10 @@ mod tests {
     #[test]
     fn where_an_example_is_served() {
         let own = place("https://hooks.acme.example:8443/in/orders?token=1");
+        assert_eq!(own.origin, "https://hooks.acme.example:8443");
         assert_eq!(
-            (&*own.host, &*own.path),
-            ("hooks.acme.example", "/in/orders")
+            (own.host(), &*own.path),
+            ("hooks.acme.example:8443", "/in/orders")
         );
         assert_eq!(Place::of(None).path, "/webhooks");
         for odd in ["/a'b", "/:id", "/$x", "/(a)*"] {

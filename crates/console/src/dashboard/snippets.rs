@@ -33,7 +33,7 @@ const ALL: [(&str, &str, &str); 6] = [
 /// All of them, for an endpoint; where there is none, for an example.
 pub(super) fn of(endpoint: Option<&Known>) -> Vec<Snippet> {
     let place = Place::of(endpoint);
-    let url = format!("https://{}{}", place.host, place.path);
+    let url = format!("{}{}", place.origin, place.path);
     let served = match endpoint {
         Some(endpoint) => format!("{url} ({})", endpoint.id),
         None => url,

@@ -156,7 +156,12 @@ async fn what_a_form_saves_is_shown_again_but_for_values_of_headers() {
 
     let path = format!("{webhooks}/{}", text(endpoint, "id"));
     let form = browser.get(&format!("{path}/edit")).await;
-    for shown in ["5 s, 2 min", "@.kg &#62; 10", "kept as it is"] {
+    for shown in [
+        "5 s, 2 min",
+        "3 attempts in all",
+        "@.kg &#62; 10",
+        "kept as it is",
+    ] {
         assert!(page(&form).contains(shown), "{shown}");
     }
     assert!(!page(&form).contains("s3cret"));

@@ -30,7 +30,7 @@ pub(super) enum Reason {
     TooNew(Duration),
     /// The secret is none, for this reason.
     SecretUnreadable(String),
-    /// It was signed with the endpoint's secret, and the given one is another.
+    /// The secret is none of the endpoint's.
     SecretOfAnother,
     HeaderMissing(&'static str),
     HeaderMalformed(&'static str),

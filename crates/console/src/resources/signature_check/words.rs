@@ -37,8 +37,7 @@ impl Reason {
                 return (meaning, advice.to_owned());
             }
             Self::SecretOfAnother => (
-                "The secret is wrong: this request was signed with the endpoint’s secret, which is \
-                 another one.",
+                "The secret is wrong: it is not the one of this endpoint.",
                 "Each endpoint has a secret of its own, and rotating it makes a new one. Put the one \
                  of this endpoint in place, or rotate it to get one.",
             ),
