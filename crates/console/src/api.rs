@@ -21,9 +21,9 @@ use utoipa_axum::routes;
 use crate::dashboard::{self, Dashboard};
 use crate::resources::events::live::Streams;
 use crate::resources::{
-    api_keys, audit, dead_letters, deliveries, egress_ips, endpoint_stats, endpoint_tests,
-    endpoints, event_types, events, explain, ledger, portal_links, replays, settings, simulation,
-    tenants, troubled,
+    api_keys, audit, branding, dead_letters, deliveries, egress_ips, endpoint_stats,
+    endpoint_tests, endpoints, event_types, events, explain, ledger, portal_links, replays,
+    settings, signature_check, simulation, tenants, troubled,
 };
 
 /// What every request is served with.
@@ -72,6 +72,8 @@ fn routes() -> OpenApiRouter<Api> {
         .routes(routes!(tenants::list, tenants::create))
         .routes(routes!(tenants::get, tenants::delete))
         .routes(routes!(endpoints::list, endpoints::create))
+        .routes(routes!(endpoints::check::run))
+        .routes(routes!(signature_check::run))
         .routes(routes!(
             endpoints::get,
             endpoints::update,
@@ -120,8 +122,14 @@ fn routes() -> OpenApiRouter<Api> {
         .routes(routes!(api_keys::list, api_keys::create))
         .routes(routes!(api_keys::revoke))
         .routes(routes!(settings::get, settings::put))
+        .routes(routes!(branding::get, branding::put))
+        .routes(routes!(
+            branding::logo,
+            branding::put_logo,
+            branding::remove_logo
+        ))
         .routes(routes!(egress_ips::list))
-        .routes(routes!(portal_links::create))
+        .routes(routes!(portal_links::create, portal_links::revoke))
         .routes(routes!(ledger::whole))
         .routes(routes!(ledger::of_tenant))
         .routes(routes!(ledger::backlogs))

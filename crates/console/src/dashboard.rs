@@ -21,6 +21,8 @@ use crate::api::Api;
 use crate::resources::events::live;
 
 mod assets;
+mod brand;
+mod cookies;
 mod faults;
 mod fields;
 mod frame;
@@ -41,6 +43,7 @@ mod dead_letters;
 mod delivery;
 mod edit;
 mod endpoint;
+mod endpoint_form;
 mod event;
 mod events;
 mod guide;
@@ -49,14 +52,21 @@ mod letter;
 mod letter_words;
 mod many_letters;
 mod overview;
+mod own_endpoint;
+mod own_headers;
+mod platform_settings;
 mod reference;
 mod register;
 mod replay;
 mod replay_form;
 mod replays;
+mod schedule;
+mod signature_check;
+mod snippets;
 mod state;
 mod tenants;
 mod timeline;
+mod trial;
 mod type_form;
 mod webhooks;
 
@@ -94,6 +104,7 @@ fn routes() -> Vec<Route> {
     const ENDPOINT: &str = "/tenants/{tenant}/webhooks/{endpoint}";
     const REPLAY_FORM: &str = "/tenants/{tenant}/webhooks/{endpoint}/replay";
     const EDIT: &str = "/tenants/{tenant}/webhooks/{endpoint}/edit";
+    const SIGNATURE: &str = "/tenants/{tenant}/guide/signature";
     const TYPE: &str = "/event-types/{name}/edit";
     vec![
         Route::get("/overview", overview::page),
@@ -181,7 +192,14 @@ fn routes() -> Vec<Route> {
         Route::post("/keys/new", keys::create),
         Route::post("/keys/{key}/revoke", keys::revoke),
         Route::get("/audit", audit::page),
+        Route::get("/settings", platform_settings::page),
+        Route::post("/settings/retries", platform_settings::set_retries),
+        Route::post("/settings/branding", platform_settings::set_look),
+        Route::post("/settings/logo", platform_settings::set_logo),
+        Route::post("/settings/logo/remove", platform_settings::remove_logo),
         Route::get("/tenants/{tenant}/guide", guide::page),
+        Route::get(SIGNATURE, signature_check::page),
+        Route::post(SIGNATURE, signature_check::check),
     ]
 }
 
@@ -221,5 +239,6 @@ pub(crate) fn router(api: &Api) -> Router<Api> {
         .route_layer(from_fn_with_state(api.clone(), guard::origin))
         .route_layer(from_fn(frame::problems))
         .route("/assets/{name}", get(assets::serve))
+        .route("/brand/{name}", get(brand::style))
         .route_layer(from_fn_with_state(api.clone(), guard::headers))
 }

@@ -2,9 +2,12 @@
 
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
-use axum::http::{StatusCode, header};
+use axum::http::{HeaderName, StatusCode, header};
 use service::problem::Problem;
 use store::endpoints::Precondition;
+
+/// The header `ETag`, with what it speaks of.
+pub(crate) type Tagged<T> = ([(HeaderName, String); 1], T);
 
 /// The entity tag of a version.
 pub(crate) fn of(version: i64) -> String {

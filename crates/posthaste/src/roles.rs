@@ -112,12 +112,20 @@ impl Surroundings {
         live
     }
 
+    /// The keys and tenants, and who notes which keys are used.
+    fn access(&self) -> Live<AccessDirectory> {
+        let access: Live<AccessDirectory> = self.live();
+        let stop = self.life.stop().clone();
+        self.life.spawn(access.clone().note_uses(stop));
+        access
+    }
+
     pub(crate) async fn ingest(
         self,
         config: ingest::Config,
         listener: TcpListener,
     ) -> anyhow::Result<()> {
-        let access: Live<AccessDirectory> = self.live();
+        let access = self.access();
         let schemas: Live<SchemaDirectory> = self.live();
         let parts = ingest::Parts {
             broker: self.broker,
@@ -184,7 +192,7 @@ impl Surroundings {
         addresses: &dispatcher::Addresses,
         listener: TcpListener,
     ) {
-        let access: Live<AccessDirectory> = self.live();
+        let access = self.access();
         let addresses = addresses.policy();
         let Self {
             broker,

@@ -11,6 +11,8 @@ use crate::pool::Store;
 use crate::sql::{execute, get, id, optional_id, row, rows};
 use crate::token::{Token, TokenDigest};
 
+pub(crate) mod uses;
+
 /// What every key's text begins with, so that people and secret scanners recognise it.
 const PREFIX: &str = "phk_";
 
@@ -97,6 +99,8 @@ pub struct ApiKey {
     pub created_at: OffsetDateTime,
     /// When it was revoked, if it was.
     pub revoked_at: Option<OffsetDateTime>,
+    /// When it was last used, to the minute; none: never.
+    pub last_used_at: Option<OffsetDateTime>,
 }
 
 /// An API key to be made.
@@ -121,7 +125,8 @@ impl Store {
             select $1, $2, $3, $4, $5, $6
             where $3::uuid is null
                or exists (select 1 from tenants where id = $3 and deleted_at is null)
-            returning id, name, tenant_id, scopes, hint, created_at, revoked_at";
+            returning id, name, tenant_id, scopes, hint, created_at, revoked_at,
+                      null::timestamptz as last_used_at";
         let text = Token::generate(PREFIX)?;
         let digest = TokenDigest::of(text.expose());
         let hint = &text.expose()[..HINT_LENGTH];
@@ -154,9 +159,11 @@ impl Store {
     /// [`StoreError::Unavailable`] when the database is.
     pub async fn api_keys(&self, page: PageRequest) -> Result<Page<ApiKey>, StoreError> {
         const LIST: &str = "-- api_keys_list
-            select id, name, tenant_id, scopes, hint, created_at, revoked_at from api_keys
-            where (created_at, id) < ($1, $2)
-            order by created_at desc, id desc limit $3";
+            select k.id, k.name, k.tenant_id, k.scopes, k.hint, k.created_at, k.revoked_at,
+                   u.last_used_at
+            from api_keys k left join api_key_uses u on u.key_id = k.id
+            where (k.created_at, k.id) < ($1, $2)
+            order by k.created_at desc, k.id desc limit $3";
         self.bounded(async {
             let client = self.client().await?;
             let after = page.below();
@@ -197,6 +204,7 @@ fn api_key(row: &Row) -> Result<ApiKey, StoreError> {
         hint: get(row, "hint")?,
         created_at: get(row, "created_at")?,
         revoked_at: get(row, "revoked_at")?,
+        last_used_at: get(row, "last_used_at")?,
     })
 }
 

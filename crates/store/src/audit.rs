@@ -77,8 +77,20 @@ pub enum Action {
     EndpointTested,
     /// A link to a tenant's part of the dashboard was made.
     PortalLinkCreated,
+    /// A tenant's links were revoked, and the sessions that links had opened.
+    PortalLinksRevoked,
     /// A session in the dashboard was opened.
     SessionOpened,
+    /// An API key was made.
+    ApiKeyCreated,
+    /// An API key was revoked.
+    ApiKeyRevoked,
+    /// The platform's settings were changed.
+    SettingsChanged,
+    /// What customers see of the platform was changed, all but the logo.
+    BrandingChanged,
+    /// The platform's logo was set or removed.
+    BrandingLogoChanged,
 }
 
 impl Action {
@@ -100,7 +112,13 @@ impl Action {
             Self::EndpointResumed => "endpoint.resumed",
             Self::EndpointTested => "endpoint.tested",
             Self::PortalLinkCreated => "portal_link.created",
+            Self::PortalLinksRevoked => "portal_links.revoked",
             Self::SessionOpened => "session.opened",
+            Self::ApiKeyCreated => "api_key.created",
+            Self::ApiKeyRevoked => "api_key.revoked",
+            Self::SettingsChanged => "settings.changed",
+            Self::BrandingChanged => "branding.changed",
+            Self::BrandingLogoChanged => "branding.logo_changed",
         }
     }
 }

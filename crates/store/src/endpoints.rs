@@ -19,7 +19,7 @@ pub use state::{FAILING, GONE, Switch};
 
 mod rewrap;
 pub(crate) mod row;
-mod secrets;
+pub(crate) mod secrets;
 mod state;
 mod write;
 

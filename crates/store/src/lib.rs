@@ -23,6 +23,7 @@ pub mod partitions;
 
 pub mod api_keys;
 pub mod audit;
+pub mod branding;
 pub mod endpoints;
 pub mod event_types;
 pub mod sessions;

@@ -76,6 +76,27 @@ impl Store {
         Ok(token)
     }
 
+    /// Revokes a tenant's links that were not opened, and ends the sessions that links have opened;
+    /// gives how many of both.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] when the database is.
+    pub async fn revoke_portal_links(&self, tenant: TenantId) -> Result<u64, StoreError> {
+        const LINKS: &str = "-- portal_links_revoke
+            delete from portal_links where tenant_id = $1";
+        const SESSIONS: &str = "-- portal_sessions_end
+            delete from sessions where tenant_id = $1";
+        self.bounded(async {
+            let mut client = self.client().await?;
+            let transaction = client.transaction().await?;
+            let links = execute(&transaction, LINKS, &[&tenant.uuid()]).await?;
+            let sessions = execute(&transaction, SESSIONS, &[&tenant.uuid()]).await?;
+            transaction.commit().await?;
+            Ok(links + sessions)
+        })
+        .await
+    }
+
     /// Opens a session by a link, which is used up by it.
     ///
     /// # Errors

@@ -125,6 +125,17 @@ impl Browser {
             .await;
     }
 
+    /// Goes into the frame that the CSS selector names: everything is of the page in it, until a
+    /// page is opened in the window.
+    ///
+    /// # Panics
+    /// When it is not there in time.
+    pub async fn enter_frame(&self, selector: &str) {
+        let element = self.element(selector).await;
+        self.post("/frame", &json!({"id": {ELEMENT: element}}))
+            .await;
+    }
+
     /// What a script's function gives.
     ///
     /// # Panics

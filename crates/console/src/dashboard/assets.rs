@@ -10,7 +10,7 @@ const CSS: &str = "text/css; charset=utf-8";
 const MODULE: &str = "text/javascript; charset=utf-8";
 
 /// For as long as a browser likes: the address changes with the content.
-const KEPT: &str = "public, max-age=31536000, immutable";
+pub(super) const KEPT: &str = "public, max-age=31536000, immutable";
 
 struct Asset {
     name: &'static str,
@@ -18,7 +18,7 @@ struct Asset {
     content: &'static str,
 }
 
-const ASSETS: [Asset; 13] = [
+const ASSETS: [Asset; 15] = [
     Asset {
         name: "layout.css",
         kind: CSS,
@@ -38,6 +38,11 @@ const ASSETS: [Asset; 13] = [
         name: "forms.css",
         kind: CSS,
         content: include_str!("../../assets/forms.css"),
+    },
+    Asset {
+        name: "fields.css",
+        kind: CSS,
+        content: include_str!("../../assets/fields.css"),
     },
     Asset {
         name: "log.css",
@@ -68,6 +73,11 @@ const ASSETS: [Asset; 13] = [
         name: "choice.js",
         kind: MODULE,
         content: include_str!("../../assets/choice.js"),
+    },
+    Asset {
+        name: "trial.js",
+        kind: MODULE,
+        content: include_str!("../../assets/trial.js"),
     },
     Asset {
         name: "live.js",

@@ -15,14 +15,23 @@ impl Faults {
         if problem.faults().is_empty() {
             return Self(vec![(String::new(), words::sentence(problem.detail()))]);
         }
-        let named = problem.faults().iter().map(|fault| {
-            let (_, name) = fault
-                .pointer
-                .split_once(['/', ':'])
-                .unwrap_or(("", &*fault.pointer));
-            (name.to_owned(), words::sentence(&fault.detail))
+        let faults = problem.faults().iter();
+        Self::named(faults.map(|fault| (&*fault.pointer, &*fault.detail)))
+    }
+
+    /// What is wrong, each with a pointer to where.
+    pub(super) fn named<'a>(faults: impl Iterator<Item = (&'a str, &'a str)>) -> Self {
+        let named = faults.map(|(pointer, detail)| {
+            let (_, name) = pointer.split_once(['/', ':']).unwrap_or(("", pointer));
+            (name.to_owned(), words::sentence(detail))
         });
         Self(named.collect())
+    }
+
+    /// These and others.
+    pub(super) fn and(mut self, others: Self) -> Self {
+        self.0.extend(others.0);
+        self
     }
 
     /// What is wrong with a search by these fields; the problem again where it is anything else.

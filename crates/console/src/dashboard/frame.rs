@@ -8,6 +8,7 @@ use axum::response::{Html, IntoResponse, Response};
 use service::problem::Problem;
 use store::api_keys::Reach;
 
+use super::brand::Brand;
 use super::{assets, words};
 use crate::access::{InTenant, Read};
 use crate::api::Api;
@@ -24,6 +25,8 @@ pub(super) struct Frame {
     pub(super) parts: Vec<Part>,
     /// Whether the reader has other tenants to go back to.
     pub(super) is_operators: bool,
+    /// The platform, where customers are to see it.
+    pub(super) brand: Option<Brand>,
 }
 
 /// Whose page it is.
@@ -54,6 +57,7 @@ pub(super) enum Section {
     Tenants,
     Keys,
     Audit,
+    Settings,
 }
 
 /// A tenant's parts, each with its path below the tenant's.
@@ -67,13 +71,14 @@ const OF_TENANT: [(Section, &str, &str); 6] = [
 ];
 
 /// The platform's parts.
-const OF_PLATFORM: [(Section, &str, &str); 6] = [
+const OF_PLATFORM: [(Section, &str, &str); 7] = [
     (Section::Overview, "Overview", "overview"),
     (Section::Tenants, "Tenants", "tenants"),
     (Section::DeadLetters, "Dead letters", "dead-letters"),
     (Section::EventTypes, "Event types", "event-types"),
     (Section::Keys, "Keys", "keys"),
     (Section::Audit, "Audit", "audit"),
+    (Section::Settings, "Settings", "settings"),
 ];
 
 fn parts(all: &[(Section, &'static str, &str)], below: &str, here: Section) -> Vec<Part> {
@@ -94,6 +99,7 @@ impl Frame {
             tenant: None,
             parts: Vec::new(),
             is_operators: false,
+            brand: None,
         }
     }
 
@@ -112,12 +118,15 @@ impl Frame {
         section: Section,
         title: impl Into<String>,
     ) -> Result<Self, Problem> {
-        let tenant = tenants::get(at, State(api.clone())).await?.0;
+        let tenant = tenants::get(at, State(api.clone()));
+        let (tenant, brand) = tokio::try_join!(tenant, Brand::of(api))?;
+        let tenant = tenant.0;
         let below = format!("/tenants/{}", tenant.id);
         Ok(Self {
             tenant: Some(Tenant { name: tenant.name }),
             parts: parts(&OF_TENANT, &below, section),
             is_operators: at.reach == Reach::Platform,
+            brand: Some(brand),
             ..Self::bare(title)
         })
     }

@@ -1,7 +1,7 @@
 //! What every request from a browser is held to, and every answer tells it.
 
 use axum::extract::{Request, State};
-use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use service::problem::Problem;
@@ -29,6 +29,11 @@ pub(super) fn guarded(api: &Api, mut response: Response) -> Response {
     headers.insert(
         header::REFERRER_POLICY,
         HeaderValue::from_static("no-referrer"),
+    );
+    // Whatever cookie comes along: no page of another origin loads anything of ours into its own.
+    headers.insert(
+        HeaderName::from_static("cross-origin-resource-policy"),
+        HeaderValue::from_static("same-origin"),
     );
     let kept = headers.entry(header::CACHE_CONTROL);
     kept.or_insert(HeaderValue::from_static("no-store"));
@@ -61,7 +66,6 @@ fn is_ours(headers: &HeaderMap, public_url: &Url) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use axum::http::HeaderName;
     use rstest::rstest;
 
     use super::*;

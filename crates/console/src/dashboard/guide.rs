@@ -6,13 +6,16 @@ use axum::extract::State as With;
 use axum::http::StatusCode;
 
 use super::frame::{Frame, Section, Shown, show};
+use super::own_endpoint::{self, Asked, Known, Place};
+use super::snippets::{self, Snippet};
 use super::words;
 use crate::access::{InTenant, Read};
 use crate::api::Api;
-use crate::problem;
+use crate::body::Body;
+use crate::query::Query;
 use crate::resources::egress_ips;
+use crate::resources::endpoints::{Changes, check};
 use crate::resources::event_types::{self, Entry};
-use crate::resources::retry::Retry;
 
 #[derive(Template)]
 #[template(path = "guide.html")]
@@ -26,6 +29,19 @@ struct Guide {
     types: Vec<Entry>,
     /// The type and payload of the example.
     example: Example,
+    /// Those that examples can be filled in with.
+    endpoints: Vec<Known>,
+    /// The one that they are.
+    own: Option<Known>,
+    /// Where it is.
+    place: Place,
+    snippets: Vec<Snippet>,
+}
+
+impl Guide {
+    fn is_own(&self, id: &str) -> bool {
+        self.own.as_ref().is_some_and(|own| own.id == id)
+    }
 }
 
 struct Example {
@@ -50,24 +66,40 @@ impl Example {
     }
 }
 
-/// Shows the guide.
-pub(super) async fn page(at: InTenant<Read>, With(api): With<Api>) -> Shown {
+/// Shows the guide, filled in with the endpoint that is asked for, or else with the newest.
+pub(super) async fn page(
+    at: InTenant<Read>,
+    With(api): With<Api>,
+    Query(asked): Query<Asked>,
+) -> Shown {
     let tenant = at.tenant.to_string();
     let catalogue = event_types::of_tenant(at, With(api.clone())).await?;
     let Json(egress) = egress_ips::list(With(api.clone())).await;
-    let settings = api.store.platform_settings().await;
-    let settings = settings.map_err(|error| problem::of_store(&error))?;
-    let retry = Retry::of_platform(&settings);
+    let nothing = Body(Changes::default());
+    let Json(checked) = check::run(at, With(api.clone()), nothing).await?;
+    let waits = checked
+        .retry
+        .as_ref()
+        .map_or(&[][..], |retry| &retry.waits_s);
+    let endpoints = own_endpoint::known(&api, at).await?;
+    let named = endpoints
+        .iter()
+        .find(|one| Some(&one.id) == asked.endpoint.as_ref());
+    let own = named.or_else(|| endpoints.first()).cloned();
     let types = catalogue.0.data;
     let page = Guide {
         frame: Frame::of(&api, at, Section::Guide, "Guide").await?,
         tenant,
         addresses: egress.data,
-        waits: retry.waits_s.iter().copied().map(words::wait).collect(),
-        attempts: retry.attempts,
-        span: words::wait(retry.span_s),
+        waits: waits.iter().copied().map(words::wait).collect(),
+        attempts: waits.len() + 1,
+        span: words::wait(waits.iter().sum()),
         example: Example::of(&types),
         types,
+        place: Place::of(own.as_ref()),
+        snippets: snippets::of(own.as_ref()),
+        endpoints,
+        own,
     };
     Ok(show(StatusCode::OK, &page))
 }

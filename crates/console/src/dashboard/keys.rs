@@ -41,6 +41,7 @@ struct Row {
     scopes: Vec<&'static str>,
     tenant: Option<String>,
     created: Instant,
+    used: Option<Instant>,
     revoked: Option<Instant>,
 }
 
@@ -53,6 +54,7 @@ impl From<Key> for Row {
             scopes: key.scopes,
             tenant: key.tenant,
             created: Instant(key.created_at),
+            used: key.last_used_at.map(Instant),
             revoked: key.revoked_at.map(Instant),
         }
     }

@@ -3,22 +3,21 @@
 use askama::Template;
 use axum::extract::State as With;
 use axum::http::StatusCode;
+use service::problem::Problem;
 
-use super::edit::{Filled, Form};
+use super::endpoint_form::{Deed, Filled, Form};
 use super::faults::Faults;
 use super::fields::Fields;
 use super::frame::{Frame, Section, Shown, show};
 use crate::access::{InTenant, Manage, Read};
 use crate::api::Api;
 use crate::body::{Body, Created};
-use crate::resources::endpoints::{self, ToCreate};
-use crate::resources::event_types::names;
+use crate::resources::endpoints::{self, Changes, ToCreate};
 
 #[derive(Template)]
 #[template(path = "register.html")]
 struct Register {
     frame: Frame,
-    tenant: String,
     form: Form,
 }
 
@@ -46,52 +45,71 @@ impl Secret {
     }
 }
 
+impl Register {
+    async fn new(api: &Api, at: InTenant<Read>, form: Form) -> Result<Self, Problem> {
+        Ok(Self {
+            frame: Frame::of(api, at, Section::Webhooks, "Add endpoint").await?,
+            form,
+        })
+    }
+}
+
 /// Shows the form, with nothing filled in.
 pub(super) async fn page(at: InTenant<Read>, With(api): With<Api>) -> Shown {
-    let tenant = at.tenant.to_string();
-    let catalogue = names::list(at, With(api.clone())).await?;
-    let page = Register {
-        frame: Frame::of(&api, at, Section::Webhooks, "Add endpoint").await?,
-        tenant,
-        form: Form::new(Filled::default(), catalogue.0.data, Faults::default()),
-    };
+    let form = Form::new(&api, at, Filled::default(), Faults::default()).await?;
+    let page = Register::new(&api, at, form).await?;
     Ok(show(StatusCode::OK, &page))
 }
 
-/// Registers what was sent, or shows the form again with what is wrong.
+/// Registers what was sent, or shows the form again with what is wrong, or with what it would do.
 pub(super) async fn save(
     at: InTenant<Manage>,
     reading: InTenant<Read>,
     With(api): With<Api>,
     fields: Fields,
 ) -> Shown {
-    let (tenant, filled) = (at.tenant.to_string(), Filled::sent(&fields));
-    let new = ToCreate {
-        url: filled.url.clone(),
-        description: filled.description.clone(),
-        event_types: Some(filled.events.clone()),
-        ..ToCreate::default()
+    let filled = Filled::sent(&fields, &[]);
+    if Deed::sent(&fields) == Deed::Try {
+        let form = Form::tried(&api, at, reading, filled, Vec::new()).await?;
+        let page = Register::new(&api, reading, form).await?;
+        return Ok(show(StatusCode::OK, &page));
+    }
+    let (asked, unread) = filled.asked();
+    let (status, faults) = if unread.is_empty() {
+        match endpoints::create(at, With(api.clone()), Body(new(asked))).await {
+            Ok((_, Created { body, .. })) => {
+                let page = Secret {
+                    frame: Frame::of(&api, reading, Section::Webhooks, "Endpoint added").await?,
+                    tenant: at.tenant.to_string(),
+                    endpoint: body.endpoint.id,
+                    secret: body.secret,
+                    occasion: Occasion::Registered,
+                };
+                return Ok(show(StatusCode::CREATED, &page));
+            }
+            Err(problem) if problem.status().is_server_error() => return Err(problem),
+            Err(problem) => (problem.status(), Faults::of(&problem)),
+        }
+    } else {
+        (StatusCode::UNPROCESSABLE_ENTITY, unread)
     };
-    match endpoints::create(at, With(api.clone()), Body(new)).await {
-        Ok((_, Created { body, .. })) => {
-            let page = Secret {
-                frame: Frame::of(&api, reading, Section::Webhooks, "Endpoint added").await?,
-                tenant,
-                endpoint: body.endpoint.id,
-                secret: body.secret,
-                occasion: Occasion::Registered,
-            };
-            Ok(show(StatusCode::CREATED, &page))
-        }
-        Err(problem) if problem.status().is_server_error() => Err(problem),
-        Err(problem) => {
-            let catalogue = names::list(reading, With(api.clone())).await?;
-            let page = Register {
-                frame: Frame::of(&api, reading, Section::Webhooks, "Add endpoint").await?,
-                tenant,
-                form: Form::new(filled, catalogue.0.data, Faults::of(&problem)),
-            };
-            Ok(show(problem.status(), &page))
-        }
+    let form = Form::new(&api, reading, filled, faults).await?;
+    let page = Register::new(&api, reading, form).await?;
+    Ok(show(status, &page))
+}
+
+/// An endpoint with these settings; it has no headers whose values could be kept.
+fn new(asked: Changes) -> ToCreate {
+    let headers = asked.headers.unwrap_or_default().into_iter();
+    ToCreate {
+        url: asked.url.unwrap_or_default(),
+        description: asked.description.unwrap_or_default(),
+        event_types: asked.event_types,
+        filter: asked.filter.over(None),
+        headers: headers
+            .map(|(name, value)| (name, value.unwrap_or_default()))
+            .collect(),
+        retry_waits_s: asked.retry_waits_s,
+        ..ToCreate::default()
     }
 }

@@ -4,6 +4,7 @@ use axum::http::HeaderValue;
 use bytes::Bytes;
 use url::Url;
 
+use super::cookies::Cookies;
 use super::reference;
 use super::throttle::Throttle;
 use crate::api::openapi;
@@ -14,6 +15,7 @@ pub(crate) struct Dashboard {
     pub(crate) public_url: Url,
     /// What its pages may load, and who may frame them.
     pub(super) policy: HeaderValue,
+    pub(super) cookies: Cookies,
     /// For those who try keys.
     pub(super) wrong_keys: Throttle,
     /// The page of the API reference.
@@ -28,21 +30,31 @@ pub(super) enum Transport {
     Http,
 }
 
+/// Who may show pages in a frame.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Framing {
+    ByNobody,
+    /// The origins that the operator names, of whatever site.
+    ByOthers,
+}
+
 impl Dashboard {
     /// One at this URL, which pages of these origins may frame.
     pub(crate) fn new(public_url: Url, frame_ancestors: &[String]) -> Self {
+        let transport = match public_url.scheme() {
+            "https" => Transport::Https,
+            _ => Transport::Http,
+        };
+        let framing = match frame_ancestors {
+            [] => Framing::ByNobody,
+            _ => Framing::ByOthers,
+        };
         Self {
             public_url,
             policy: policy(frame_ancestors),
+            cookies: Cookies { transport, framing },
             wrong_keys: Throttle::default(),
             reference: reference::rendered(&openapi()),
-        }
-    }
-
-    pub(super) fn transport(&self) -> Transport {
-        match self.public_url.scheme() {
-            "https" => Transport::Https,
-            _ => Transport::Http,
         }
     }
 }

@@ -7,21 +7,22 @@ use askama::Template;
 use axum::extract::{Path, Request, State};
 use axum::http::{HeaderMap, Method, StatusCode, header};
 use axum::middleware::Next;
-use axum::response::{IntoResponse, Redirect, Response};
+use axum::response::{AppendHeaders, IntoResponse, Redirect, Response};
 use domain::id::TenantId;
 use domain::limits;
 use serde_json::json;
 use service::problem::Problem;
+use store::StoreError;
 use store::api_keys::Reach;
 use store::audit::{Action, Actor};
 use store::directory::Access;
 use store::sessions::Opened;
-use store::{StoreError, Token};
 use time::OffsetDateTime;
 
+use super::brand::Brand;
+use super::cookies::Way;
 use super::fields::Fields;
 use super::frame::{Frame, Shown, show};
-use super::settings::Transport;
 use super::throttle::{RETRY_AFTER_S, Turn};
 use crate::access::{Seat, of_key};
 use crate::api::Api;
@@ -37,18 +38,19 @@ struct SignIn {
 }
 
 impl SignIn {
-    fn new(fault: Option<&'static str>) -> Self {
-        Self {
-            frame: Frame::bare("Sign in"),
-            fault,
-        }
+    async fn new(api: &Api, fault: Option<&'static str>) -> Result<Self, Problem> {
+        let frame = Frame {
+            brand: Some(Brand::of(api).await?),
+            ..Frame::bare("Sign in")
+        };
+        Ok(Self { frame, fault })
     }
 }
 
 /// Lets a request through that has a session, and gives it a seat.
 pub(super) async fn ask(State(api): State<Api>, mut request: Request, next: Next) -> Response {
     match session(&api, request.headers()).await {
-        Ok(Some(access)) => {
+        Ok(Some((_, access))) => {
             request.extensions_mut().insert(Seat(Arc::new(access)));
             next.run(request).await
         }
@@ -63,42 +65,16 @@ pub(super) async fn ask(State(api): State<Api>, mut request: Request, next: Next
     }
 }
 
-/// What the session of the request's cookie allows, if there is one.
-async fn session(api: &Api, headers: &HeaderMap) -> Result<Option<Access>, Problem> {
-    let Some(presented) = presented(headers, name(api.dashboard.transport())) else {
-        return Ok(None);
-    };
-    let found = api
-        .store
-        .session(presented, OffsetDateTime::now_utc())
-        .await;
-    found.map_err(|error| problem::of_store(&error))
-}
-
-fn presented<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
-    let cookies = headers.get_all(header::COOKIE).into_iter();
-    let pairs = cookies
-        .filter_map(|value| value.to_str().ok())
-        .flat_map(|value| value.split(';'));
-    let mut named = pairs.filter_map(|pair| pair.trim().split_once('='));
-    named.find_map(|(own, value)| (own == name).then_some(value))
-}
-
-/// Browsers keep a `__Host-` cookie from other hosts of the domain. Source: RFC 6265bis.
-const fn name(transport: Transport) -> &'static str {
-    match transport {
-        Transport::Https => "__Host-posthaste",
-        Transport::Http => "posthaste",
+/// What the session of the request's cookie allows, if there is one, and the way it was opened.
+async fn session(api: &Api, headers: &HeaderMap) -> Result<Option<(Way, Access)>, Problem> {
+    for (way, presented) in api.dashboard.cookies.presented(headers) {
+        let now = OffsetDateTime::now_utc();
+        let found = api.store.session(presented, now).await;
+        if let Some(access) = found.map_err(|error| problem::of_store(&error))? {
+            return Ok(Some((way, access)));
+        }
     }
-}
-
-fn cookie(transport: Transport, value: &str, lasts: Duration) -> String {
-    let secure = match transport {
-        Transport::Https => "; Secure",
-        Transport::Http => "",
-    };
-    let (name, seconds) = (name(transport), lasts.as_secs());
-    format!("{name}={value}; Path=/; Max-Age={seconds}; HttpOnly; SameSite=Lax{secure}")
+    Ok(None)
 }
 
 /// The first page of whoever reaches this.
@@ -119,13 +95,32 @@ pub(super) async fn entrance(
     headers: HeaderMap,
 ) -> Result<Redirect, Problem> {
     let session = session(&api, &headers).await?;
-    let to = session.map_or_else(|| "/login".to_owned(), |access| home(access.reach));
+    let to = session.map_or_else(|| "/login".to_owned(), |(_, access)| home(access.reach));
     Ok(Redirect::to(&to))
 }
 
+/// What a frame shows once its session has ended: nobody signs in with a key there.
+#[derive(Template)]
+#[template(path = "ended.html")]
+struct Ended {
+    frame: Frame,
+}
+
 /// The page that asks for a key.
-pub(super) async fn page() -> Response {
-    show(StatusCode::OK, &SignIn::new(None))
+pub(super) async fn page(State(api): State<Api>, headers: HeaderMap) -> Shown {
+    let page = SignIn::new(&api, None).await?;
+    // The browser's word. Source: Fetch Metadata Request Headers.
+    if headers
+        .get("sec-fetch-dest")
+        .is_some_and(|to| to == "iframe")
+    {
+        let frame = Frame {
+            title: "Signed out".to_owned(),
+            ..page.frame
+        };
+        return Ok(show(StatusCode::OK, &Ended { frame }));
+    }
+    Ok(show(StatusCode::OK, &page))
 }
 
 /// Begins a session that reaches and allows what the key does.
@@ -151,10 +146,8 @@ async fn wrong_key(api: &Api) -> Shown {
     match api.dashboard.wrong_keys.wait().await {
         Turn::Now => {
             let fault = "This key is not known, or was revoked. Paste all of it, from phk_ on.";
-            Ok(show(
-                StatusCode::UNPROCESSABLE_ENTITY,
-                &SignIn::new(Some(fault)),
-            ))
+            let page = SignIn::new(api, Some(fault)).await?;
+            Ok(show(StatusCode::UNPROCESSABLE_ENTITY, &page))
         }
         Turn::Later => {
             let status = StatusCode::TOO_MANY_REQUESTS;
@@ -213,49 +206,22 @@ async fn begin(api: &Api, opened: Opened, lasts: Duration, to: &str) -> Response
     let detail = json!({"by": way});
     let deed = audit::deed(by, tenant, Action::SessionOpened, id, &detail);
     audit::note(api, deed).await;
-    let transport = api.dashboard.transport();
-    let cookie = cookie(transport, Token::expose(&token), lasts);
-    ([(header::SET_COOKIE, cookie)], Redirect::to(to)).into_response()
+    let cookies = api.dashboard.cookies;
+    let way = tenant.map_or(Way::Key, |_| Way::Link);
+    let mut set = Vec::from_iter(cookies.ended_by(way));
+    set.push(cookies.kept(way, token.expose(), lasts));
+    let set = set.into_iter().map(|cookie| (header::SET_COOKIE, cookie));
+    (AppendHeaders(set), Redirect::to(to)).into_response()
 }
 
 /// Ends the session.
 pub(super) async fn out(State(api): State<Api>, headers: HeaderMap) -> Shown {
-    let access = session(&api, &headers).await?;
-    if let Some(session) = access.and_then(|access| access.by.session) {
+    let found = session(&api, &headers).await?;
+    let way = found.as_ref().map_or(Way::Key, |(way, _)| *way);
+    if let Some(session) = found.and_then(|(_, access)| access.by.session) {
         let ended = api.store.end_session(session).await;
         ended.map_err(|error| problem::of_store(&error))?;
     }
-    let forgotten = cookie(api.dashboard.transport(), "", Duration::ZERO);
+    let forgotten = api.dashboard.cookies.forgotten(way);
     Ok(([(header::SET_COOKIE, forgotten)], Redirect::to("/login")).into_response())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn cookies_are_for_us_alone() {
-        let secure = cookie(Transport::Https, "phs_a", Duration::from_secs(60));
-        assert_eq!(
-            secure,
-            "__Host-posthaste=phs_a; Path=/; Max-Age=60; HttpOnly; SameSite=Lax; Secure"
-        );
-        let plain = cookie(Transport::Http, "phs_a", Duration::ZERO);
-        assert_eq!(
-            plain,
-            "posthaste=phs_a; Path=/; Max-Age=0; HttpOnly; SameSite=Lax"
-        );
-    }
-
-    #[test]
-    fn a_cookie_among_others() {
-        let of = |value: &'static str| {
-            let headers = HeaderMap::from_iter([(header::COOKIE, value.parse().unwrap())]);
-            presented(&headers, "posthaste").map(str::to_owned)
-        };
-        assert_eq!(of("a=b; posthaste=phs_x; c=d").as_deref(), Some("phs_x"));
-        for value in ["", "posthaste", "xposthaste=a", "__Host-posthaste=a"] {
-            assert_eq!(of(value), None, "{value}");
-        }
-    }
 }

@@ -4,11 +4,13 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use domain::id::{self, TenantId};
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 use service::problem::Problem;
 use store::api_keys::{ApiKey, NewApiKey, Reach, Scope};
+use store::audit::Action;
 use utoipa::ToSchema;
 
-use super::text;
+use super::{audit, text};
 use crate::access::{Manage, Named, Platform, Read};
 use crate::api::Api;
 use crate::body::{Body, Created};
@@ -28,6 +30,8 @@ pub(crate) struct Key {
     pub(crate) hint: String,
     pub(crate) created_at: String,
     pub(crate) revoked_at: Option<String>,
+    /// When it was last presented, noted once a minute; null: never.
+    pub(crate) last_used_at: Option<String>,
 }
 
 /// A new API key with its text, shown this once.
@@ -65,6 +69,7 @@ impl From<ApiKey> for Key {
             hint: key.hint,
             created_at: text::instant(key.created_at),
             revoked_at: key.revoked_at.map(text::instant),
+            last_used_at: key.last_used_at.map(text::instant),
         }
     }
 }
@@ -86,7 +91,7 @@ pub(crate) async fn list(
 #[utoipa::path(post, path = "/v1/api-keys", tag = "API keys", request_body = ToCreate,
     responses((status = 201, body = Made), (status = 422)))]
 pub(crate) async fn create(
-    _: Platform<Manage>,
+    by: Platform<Manage>,
     State(api): State<Api>,
     Body(new): Body<ToCreate>,
 ) -> Result<Created<Made>, Problem> {
@@ -120,6 +125,10 @@ pub(crate) async fn create(
     };
     let made = api.store.create_api_key(&new).await;
     let (made, key) = made.map_err(|error| problem::of_store(&error))?;
+    let scopes: Vec<_> = made.scopes.iter().map(|scope| scope.as_str()).collect();
+    let detail = json!({"name": made.name, "scopes": scopes});
+    let deed = audit::deed(by.by, tenant, Action::ApiKeyCreated, made.id, &detail);
+    audit::note(&api, deed).await;
     let location = format!("/v1/api-keys/{}", made.id);
     let body = Made {
         made: made.into(),
@@ -132,7 +141,7 @@ pub(crate) async fn create(
 #[utoipa::path(delete, path = "/v1/api-keys/{key}", tag = "API keys",
     params(("key" = String, Path)), responses((status = 204), (status = 404)))]
 pub(crate) async fn revoke(
-    _: Platform<Manage>,
+    by: Platform<Manage>,
     State(api): State<Api>,
     Named(key): Named<id::ApiKey>,
 ) -> Result<StatusCode, Problem> {
@@ -140,5 +149,7 @@ pub(crate) async fn revoke(
         .revoke_api_key(key)
         .await
         .map_err(|error| problem::of_store(&error))?;
+    let deed = audit::deed(by.by, None, Action::ApiKeyRevoked, key, &json!({}));
+    audit::note(&api, deed).await;
     Ok(StatusCode::NO_CONTENT)
 }

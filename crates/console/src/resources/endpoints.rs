@@ -2,7 +2,7 @@
 
 use axum::Json;
 use axum::extract::State;
-use axum::http::{HeaderName, StatusCode, header};
+use axum::http::{StatusCode, header};
 use domain::id::{self, EndpointId};
 use serde::Serialize;
 use serde_json::json;
@@ -16,11 +16,12 @@ use utoipa::ToSchema;
 use crate::access::{InTenant, Manage, Named, Read};
 use crate::api::Api;
 use crate::body::{Body, Created};
-use crate::etag::{self, IfMatch};
+use crate::etag::{self, IfMatch, Tagged};
 use crate::page::{Listed, Paging};
 use crate::problem;
 use crate::resources::audit;
 
+pub(crate) mod check;
 mod health;
 mod settings;
 mod view;
@@ -44,9 +45,6 @@ pub(crate) struct Registered {
     #[schema(example = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw")]
     pub(crate) secret: String,
 }
-
-/// The header `ETag`, with what it speaks of.
-pub(crate) type Tagged<T> = ([(HeaderName, String); 1], T);
 
 async fn tagged(
     api: &Api,

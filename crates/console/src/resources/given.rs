@@ -16,7 +16,7 @@ pub(crate) enum Given<T> {
 
 impl<T> Given<T> {
     /// What is there after the change.
-    pub(super) fn over(self, seen: Option<T>) -> Option<T> {
+    pub(crate) fn over(self, seen: Option<T>) -> Option<T> {
         match self {
             Self::Nothing => seen,
             Self::Null => None,

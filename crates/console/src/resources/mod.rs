@@ -2,6 +2,7 @@
 
 pub(crate) mod api_keys;
 pub(crate) mod audit;
+pub(crate) mod branding;
 pub(crate) mod dead_letters;
 pub(crate) mod deliveries;
 pub(crate) mod egress_ips;
@@ -15,6 +16,7 @@ pub(crate) mod ledger;
 pub(crate) mod portal_links;
 pub(crate) mod replays;
 pub(crate) mod settings;
+pub(crate) mod signature_check;
 pub(crate) mod simulation;
 pub(crate) mod tenants;
 pub(crate) mod troubled;

@@ -63,6 +63,26 @@ pub(super) fn judged(headers: BTreeMap<String, String>) -> Result<Vec<(String, S
     Ok(judged)
 }
 
+/// The headers after a change: a name without a value keeps the one that it has.
+pub(super) fn changed(
+    given: BTreeMap<String, Option<String>>,
+    seen: &[(String, String)],
+) -> Result<Vec<(String, String)>, Problem> {
+    let kept = |name: &str| {
+        let mut seen = seen.iter();
+        let found = seen.find(|(own, _)| own.eq_ignore_ascii_case(name));
+        found.map(|(_, value)| value.clone())
+    };
+    let whole = given.into_iter().map(|(name, value)| {
+        let value = value.or_else(|| kept(&name)).ok_or_else(|| {
+            let place = format!("#/headers/{}", pointer(&name));
+            problem::invalid(place, "there is no such header to keep: give it a value")
+        })?;
+        Ok((name, value))
+    });
+    judged(whole.collect::<Result<_, Problem>>()?)
+}
+
 fn fault(name: &str, value: &str) -> Option<&'static str> {
     let token = |b: u8| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b);
     if name.is_empty() || name.len() > 128 || !name.bytes().all(token) {

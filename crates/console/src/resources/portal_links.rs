@@ -75,6 +75,24 @@ pub(crate) async fn create(
     Ok((StatusCode::CREATED, Json(link)))
 }
 
+/// Revoke a tenant's links, and end the sessions that links have opened
+///
+/// For when a customer signs out of your application, or a link went astray. Sessions that came
+/// from a key itself go on.
+#[utoipa::path(delete, path = "/v1/tenants/{tenant}/portal-links", tag = "dashboard",
+    params(("tenant" = String, Path)), responses((status = 204), (status = 404)))]
+pub(crate) async fn revoke(
+    at: InTenant<Manage>,
+    State(api): State<Api>,
+) -> Result<StatusCode, Problem> {
+    let revoked = api.store.revoke_portal_links(at.tenant).await;
+    let revoked = revoked.map_err(|error| problem::of_store(&error))?;
+    let (action, detail) = (Action::PortalLinksRevoked, json!({"revoked": revoked}));
+    let deed = audit::deed(at.by, Some(at.tenant), action, at.tenant, &detail);
+    audit::note(&api, deed).await;
+    Ok(StatusCode::NO_CONTENT)
+}
+
 fn of_the_platform() -> Problem {
     let detail = "the platform's own tenant is for keys of the whole platform: sign in with one";
     Problem::new(StatusCode::CONFLICT, "conflict", "Conflict", detail)

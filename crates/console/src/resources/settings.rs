@@ -3,26 +3,27 @@
 use axum::Json;
 use axum::extract::State;
 use axum::http::header;
-use axum::response::IntoResponse;
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 use service::problem::Problem;
+use store::audit::Action;
 use store::settings::PlatformSettings;
 use utoipa::ToSchema;
 
 use super::given::Given;
 use super::retry::{self, Growing, Retry};
-use super::text;
+use super::{audit, text};
 use crate::access::{Manage, Platform, Read};
 use crate::api::Api;
 use crate::body::Body;
-use crate::etag::{self, IfMatch};
+use crate::etag::{self, IfMatch, Tagged};
 use crate::problem;
 
 /// What the platform has set.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct Settings {
     /// When failed deliveries of endpoints without a policy of their own are tried again.
-    retry: Retry,
+    pub(crate) retry: Retry,
     updated_at: String,
 }
 
@@ -33,12 +34,12 @@ pub(crate) struct ToPut {
     /// The waits between attempts, in seconds.
     #[serde(default)]
     #[schema(value_type = Option<Vec<u64>>, example = json!([5, 30, 120, 600]))]
-    retry_waits_s: Given<Vec<u64>>,
+    pub(crate) retry_waits_s: Given<Vec<u64>>,
     /// The same as a rule, in the place of a list.
-    retry_exponential: Option<Growing>,
+    pub(crate) retry_exponential: Option<Growing>,
 }
 
-fn tagged(settings: &PlatformSettings) -> impl IntoResponse + use<> {
+fn tagged(settings: &PlatformSettings) -> Tagged<Json<Settings>> {
     let shown = Settings {
         retry: Retry::of_platform(settings),
         updated_at: text::instant(settings.updated_at),
@@ -52,7 +53,7 @@ fn tagged(settings: &PlatformSettings) -> impl IntoResponse + use<> {
 pub(crate) async fn get(
     _: Platform<Read>,
     State(api): State<Api>,
-) -> Result<impl IntoResponse, Problem> {
+) -> Result<Tagged<Json<Settings>>, Problem> {
     let settings = api.store.platform_settings().await;
     Ok(tagged(
         &settings.map_err(|error| problem::of_store(&error))?,
@@ -67,15 +68,19 @@ pub(crate) async fn get(
     request_body = ToPut,
     responses((status = 200, body = Settings), (status = 412, description = "they have changed since"), (status = 422), (status = 428, description = "without If-Match")))]
 pub(crate) async fn put(
-    _: Platform<Manage>,
+    by: Platform<Manage>,
     State(api): State<Api>,
     IfMatch(precondition): IfMatch,
     Body(given): Body<ToPut>,
-) -> Result<impl IntoResponse, Problem> {
+) -> Result<Tagged<Json<Settings>>, Problem> {
     let policy = retry::judged(given.retry_waits_s, given.retry_exponential)?.over(None);
     let set = api
         .store
         .set_default_retry(precondition, policy.as_ref())
         .await;
-    Ok(tagged(&set.map_err(|error| problem::of_store(&error))?))
+    let set = set.map_err(|error| problem::of_store(&error))?;
+    let detail = json!({"retry_waits_s": policy.map(Vec::<u64>::from)});
+    let deed = audit::deed(by.by, None, Action::SettingsChanged, "settings", &detail);
+    audit::note(&api, deed).await;
+    Ok(tagged(&set))
 }

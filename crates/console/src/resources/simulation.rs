@@ -21,45 +21,45 @@ use crate::judging::{self, Recorded};
 use crate::problem;
 
 /// A subscription to be tried.
-#[derive(Deserialize, ToSchema)]
+#[derive(Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct ToTry {
     /// Event types or patterns; every type, if left out.
     #[schema(example = json!(["shipment.*"]))]
-    event_types: Option<Vec<String>>,
+    pub(crate) event_types: Option<Vec<String>>,
     /// Only events that carry one of these.
     #[serde(default)]
-    channels: Vec<String>,
+    pub(crate) channels: Vec<String>,
     /// Only events whose payload (`@`) is like this: a logical expression of JSONPath (RFC 9535).
     #[schema(example = "@.status == 'created'")]
-    filter: Option<String>,
+    pub(crate) filter: Option<String>,
 }
 
 /// What a subscription would have selected.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct Simulation {
     /// How many events it was tried on: the newest 100, or all there are.
-    tried: usize,
+    pub(crate) tried: usize,
     /// How many of them it selects.
-    selected: usize,
+    pub(crate) selected: usize,
     /// The events, the newest first.
-    data: Vec<Tried>,
+    pub(crate) data: Vec<Tried>,
 }
 
 /// What the subscription says of an event.
 #[derive(Serialize, ToSchema)]
-struct Tried {
+pub(crate) struct Tried {
     #[schema(example = "evt_0193a5c8e0b87c3aa1f2c9d8e7f60512")]
-    id: String,
-    event: String,
-    accepted_at: String,
+    pub(crate) id: String,
+    pub(crate) event: String,
+    pub(crate) accepted_at: String,
     channels: Vec<String>,
-    selected: bool,
+    pub(crate) selected: bool,
     /// `selected`, `type_not_selected`, `channel_not_selected`, `filter_false` or
     /// `filter_unknown`: the first condition that fails.
     reason: &'static str,
     /// The same in words.
-    detail: String,
+    pub(crate) detail: String,
 }
 
 impl Tried {

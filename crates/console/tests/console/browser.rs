@@ -21,7 +21,7 @@ impl<'a> Browser<'a> {
     pub(crate) async fn of(world: &'a World, tenant: &Tenant) -> Self {
         let opened = open(world, &link(world, tenant).await).await;
         assert_eq!(opened.status, 303, "{opened:?}");
-        let cookie = cookie(&opened);
+        let cookie = cookie(&opened, "SameSite=None; Secure; Partitioned");
         Self { world, cookie }
     }
 
@@ -29,7 +29,7 @@ impl<'a> Browser<'a> {
     pub(crate) async fn by_key(world: &'a World, key: &str) -> Self {
         let begun = sign_in(world, key).await;
         assert_eq!(begun.status, 303, "{begun:?}");
-        let cookie = cookie(&begun);
+        let cookie = cookie(&begun, "SameSite=Lax");
         Self { world, cookie }
     }
 
@@ -51,6 +51,18 @@ impl<'a> Browser<'a> {
     /// Sends a form from our own page.
     pub(crate) async fn post(&self, path: &str, fields: &[(&str, &str)]) -> Fetched {
         self.post_from("same-origin", path, fields).await
+    }
+
+    /// Sends a form with a file from our own page.
+    pub(crate) async fn upload(&self, path: &str, field: &str, file: &[u8]) -> Fetched {
+        let head = format!(
+            "--part\r\ncontent-disposition: form-data; name=\"{field}\"; filename=\"file\"\r\n\r\n"
+        );
+        let body = [head.as_bytes(), file, b"\r\n--part--\r\n"].concat();
+        let request = self.request(Method::POST, path);
+        let request = request.header("sec-fetch-site", "same-origin");
+        let kind = "multipart/form-data; boundary=part";
+        send(request.header("content-type", kind), body).await
     }
 
     /// Sends a form from a page of this origin.
@@ -99,9 +111,11 @@ async fn send_form(request: request::Builder, fields: &[(&str, &str)]) -> Fetche
     send(request, body).await
 }
 
-fn cookie(answer: &Fetched) -> String {
-    let set = answer.headers["set-cookie"].to_str().unwrap();
-    assert!(set.contains("; HttpOnly; SameSite=Lax"), "{set}");
+/// The cookie that an answer sets last, which browsers are to send so.
+fn cookie(answer: &Fetched, sent: &str) -> String {
+    let set = answer.headers.get_all("set-cookie").iter().next_back();
+    let set = set.unwrap().to_str().unwrap();
+    assert!(set.ends_with(&format!("; HttpOnly; {sent}")), "{set}");
     set.split(';').next().unwrap().to_owned()
 }
 

@@ -19,11 +19,18 @@ impl Operation {
     }
 
     pub(crate) fn needs_no_key(&self) -> bool {
-        self.template == "/v1/egress-ips"
+        let of_branding = self.template.starts_with("/v1/branding") && !self.changes();
+        self.template == "/v1/egress-ips" || of_branding
     }
 
     pub(crate) fn changes(&self) -> bool {
         self.method != Method::GET
+    }
+
+    /// Whether it is sent something to be judged, and keeps nothing of it.
+    pub(crate) fn only_judges(&self) -> bool {
+        let ends = |end| self.template.ends_with(end);
+        ends("/endpoints/check") || ends("/check-signature")
     }
 
     /// The path with these values for its parameters.

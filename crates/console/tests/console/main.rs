@@ -8,8 +8,10 @@
 mod access;
 mod audit;
 mod bodies;
+mod branding;
 mod dead_letters;
 mod deliveries;
+mod endpoint_form;
 mod endpoint_stats;
 mod endpoints;
 mod event_type_names;
@@ -32,6 +34,7 @@ mod schemas;
 mod secrets;
 mod sessions;
 mod settings;
+mod signatures;
 mod webhooks;
 
 mod browser;

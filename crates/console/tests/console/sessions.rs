@@ -73,6 +73,25 @@ async fn a_link_and_a_session_have_their_time() {
     world.stop().await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn links_and_their_sessions_are_revoked() {
+    let world = World::start().await;
+    let unopened = link(&world, &world.acme).await;
+    let mine = Browser::of(&world, &world.acme).await;
+    let theirs = Browser::of(&world, &world.umbrella).await;
+    let by_key = Browser::by_key(&world, &world.acme.key).await;
+    let path = world.acme.path("portal-links");
+    problem(&world.delete(&world.umbrella.key, &path).await, 404);
+    assert_eq!(world.delete(&world.acme.key, &path).await.status, 204);
+    assert_eq!(open(&world, &unopened).await.status, 410);
+    let webhooks = format!("/tenants/{}/webhooks", world.acme.id);
+    assert_eq!(mine.get(&webhooks).await.status, 303);
+    assert_eq!(by_key.get(&webhooks).await.status, 200);
+    let webhooks = format!("/tenants/{}/webhooks", world.umbrella.id);
+    assert_eq!(theirs.get(&webhooks).await.status, 200);
+    world.stop().await;
+}
+
 /// Every page, as the dashboard lists them, with the ids of another tenant.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_session_finds_nothing_of_another_tenant() {

@@ -169,6 +169,15 @@ impl Breaker {
         }
     }
 
+    /// Closes, and knows nothing: the endpoint is somewhere else now.
+    pub(crate) fn forget(&mut self, now: Instant) {
+        if !self.is_untouched(now) {
+            self.window.clear();
+            self.openings = 0;
+            self.change(Phase::Closed { since: Some(now) });
+        }
+    }
+
     /// Whether requests are let through.
     pub(crate) fn state(&self) -> State {
         match self.phase {

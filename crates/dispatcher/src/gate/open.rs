@@ -70,10 +70,14 @@ impl Gates {
             tenants,
             ..
         } = &mut *open;
-        let gate = by_endpoint
-            .entry(places.endpoint)
-            .or_insert_with(|| Gate::new(self.limits.endpoint, self.limits.breaker, now));
-        if let Err(closed) = self.watched(places.endpoint, gate, now, |gate| gate.check(now)) {
+        let gate = by_endpoint.entry(places.endpoint).or_insert_with(|| {
+            Gate::new(self.limits.endpoint, self.limits.breaker, places.url, now)
+        });
+        let checked = self.watched(places.endpoint, gate, now, |gate| {
+            gate.comes_to(places.url, now);
+            gate.check(now)
+        });
+        if let Err(closed) = checked {
             return Entry::Closed(closed);
         }
         if had == Had::None {

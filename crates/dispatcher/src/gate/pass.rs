@@ -12,13 +12,14 @@ use tokio::time::Instant;
 
 use super::line::Ended;
 use super::open::Before;
-use super::state::Stamp;
+use super::state::{Fingerprint, Stamp};
 use super::{Gates, TURN};
 
 /// Whose places a request takes.
 #[derive(Debug, Clone)]
 pub(super) struct Places {
     pub(super) endpoint: EndpointId,
+    pub(super) url: Fingerprint,
     pub(super) host: Arc<str>,
     pub(super) tenant: TenantId,
 }
@@ -27,6 +28,7 @@ impl Places {
     pub(super) fn of(endpoint: &Endpoint) -> Self {
         Self {
             endpoint: endpoint.id,
+            url: Fingerprint::of(&endpoint.url),
             host: endpoint.url.host_str().unwrap_or_default().into(),
             tenant: endpoint.tenant,
         }

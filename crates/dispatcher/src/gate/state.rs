@@ -1,10 +1,12 @@
 //! One endpoint's gate: a decision without a clock of its own.
 
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::time::Duration;
 
 use domain::outcome::{Outcome, Pressure};
 use domain::retry::Jitter;
 use tokio::time::Instant;
+use url::Url;
 
 use super::breaker::{self, Breaker, Verdict};
 use super::cap::{Cap, Round};
@@ -19,6 +21,18 @@ pub(super) const REMEMBERED: usize = 100_000;
 /// How long what was learned holds.
 const LEARNED: Duration = Duration::from_secs(10 * 60);
 
+/// Tells one URL from another, and is smaller than either.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Fingerprint(u64);
+
+impl Fingerprint {
+    pub(super) fn of(url: &Url) -> Self {
+        let mut hasher = DefaultHasher::new();
+        url.hash(&mut hasher);
+        Self(hasher.finish())
+    }
+}
+
 /// One endpoint's gate.
 pub(super) struct Gate {
     cap: Cap,
@@ -30,6 +44,8 @@ pub(super) struct Gate {
     bucket: Option<Bucket>,
     paused_until: Option<Instant>,
     learned_at: Option<Instant>,
+    /// The URL that it was learned of.
+    url: Fingerprint,
     /// When a request last ended, or the first of those under way was sent.
     moved_at: Instant,
     /// Counts its breaker while that is not closed.
@@ -44,8 +60,14 @@ pub(super) struct Stamp {
 }
 
 impl Gate {
-    pub(super) fn new(most: u32, rules: Option<breaker::Rules>, now: Instant) -> Self {
+    pub(super) fn new(
+        most: u32,
+        rules: Option<breaker::Rules>,
+        url: Fingerprint,
+        now: Instant,
+    ) -> Self {
         Self {
+            url,
             cap: Cap::new(most),
             in_flight: 0,
             line: Line::default(),
@@ -55,6 +77,19 @@ impl Gate {
             learned_at: None,
             moved_at: now,
             counted: None,
+        }
+    }
+
+    /// Somebody comes to the endpoint at this URL. What was learned of another one says nothing of
+    /// it: neither that it fails nor that it wants to be left alone.
+    pub(super) fn comes_to(&mut self, url: Fingerprint, now: Instant) {
+        if self.url == url {
+            return;
+        }
+        self.url = url;
+        self.paused_until = None;
+        if let Some(breaker) = &mut self.breaker {
+            breaker.forget(now);
         }
     }
 

@@ -106,6 +106,35 @@ async fn nobody_waits_before_an_endpoint_that_does_not_move() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_was_learned_of_one_url_does_not_hold_for_another() {
+    let gates = gates(limits(8));
+    let old = endpoint(7);
+    let mut passes = Vec::new();
+    for _ in 0..limits::BREAKER_TRIES {
+        passes.push(enter(&gates, &old).await.unwrap());
+    }
+    for pass in passes {
+        learn(&pass, failed(Pressure::Unreachable, Some(LONGEST)));
+    }
+    assert!(enter(&gates, &old).await.is_err());
+    let mended = Endpoint {
+        url: "https://7.example.com/mended".parse().unwrap(),
+        ..endpoint(7)
+    };
+    let pass = enter(&gates, &mended).await.unwrap();
+    // Its failures are counted from the first again, and no other endpoint's are forgotten.
+    learn(&pass, failed(Pressure::Unreachable, None));
+    drop(pass);
+    drop(enter(&gates, &mended).await.unwrap());
+    let told = gates.locked();
+    let (state, _) = told.by_endpoint[&mended.id].breaker().unwrap();
+    assert!(
+        matches!(state, breaker::State::Closed(Some(_))),
+        "{state:?}"
+    );
+}
+
+#[tokio::test(start_paused = true)]
 async fn retry_after_closes_the_gate_for_everybody_up_to_its_clamp() {
     let gates = gates(limits(8));
     let pass = enter(&gates, &endpoint(7)).await.unwrap();

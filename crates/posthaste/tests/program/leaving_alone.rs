@@ -9,13 +9,13 @@ use testkit::cluster::Role;
 use testkit::receiver::{Receiver, Respond};
 use testkit::{Cluster, Stack, eventually};
 
-use crate::support::PROGRAM;
+use crate::support::{Caller, PROGRAM};
 
 const DEADLINE: Duration = Duration::from_secs(60);
 const EVENT: &str = r#"{"tenant":"acme","event":"shipment.created","data":{}}"#;
 
 /// Five failures open its breaker. What comes then waits, is shown with the time of its next try,
-/// and has not been attempted.
+/// and has not been attempted. A changed URL ends that.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_endpoint_shows_its_open_breaker_and_what_waits_for_it() {
     let stack = Stack::new().await;
@@ -76,4 +76,17 @@ async fn an_endpoint_shows_its_open_breaker_and_what_waits_for_it() {
     )
     .await;
     assert_eq!(receiver.requests().len(), 5, "it has not been attempted");
+
+    // At another URL it is tried at once: what was learned of the old one doesn't hold there.
+    let mended = Receiver::start([Respond::ok()]).await;
+    let change = json!({"url": mended.url()}).to_string();
+    let caller = Caller {
+        url: cluster.console_url(),
+        key: cluster.key().to_owned(),
+    };
+    let headers = [("if-match", "*")];
+    let changed = caller.send(Method::PATCH, &path, &headers, change).await;
+    assert_eq!(changed.json()["breaker"]["state"], "closed");
+    publish().await;
+    mended.wait_for(1, DEADLINE).await;
 }

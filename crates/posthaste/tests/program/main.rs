@@ -7,6 +7,7 @@ mod delivery;
 mod demonstration;
 mod deployment;
 mod exposition;
+mod embedding;
 mod fairness;
 mod filters;
 mod gone;

@@ -37,6 +37,13 @@ async fn a_customer_registers_a_webhook_and_sees_a_test_arrive() {
         "return [...document.querySelectorAll('.one')].filter(one => one.offsetParent).length";
     assert_eq!(browser.run(shown).await, 1);
     browser.click("[value=\"shipment.created\"]").await;
+    // What it would do is told while it is filled in: nothing was published yet.
+    browser.click("#filter-part summary").await;
+    browser.type_into("#filter", "@.status ==").await;
+    browser.text_with("(at character 12)").await;
+    browser.type_into("#filter", " 'created'").await;
+    let page = browser.text_with("no events yet to try it on").await;
+    assert!(page.contains("We can send to this URL"), "{page}");
     browser.click("main form .primary").await;
 
     browser.text_with("We show it this once").await;
@@ -60,6 +67,29 @@ async fn a_customer_registers_a_webhook_and_sees_a_test_arrive() {
     let body: Value = serde_json::from_slice(&arrived[0].body).unwrap();
     assert_eq!(body["event"], "shipment.created");
     assert_eq!(body["data"]["id"], "ship_123");
+    // What arrived is pasted into the checker, once as it is and once as a library writes it.
+    let request = &arrived[0];
+    let headers = ["webhook-id", "webhook-timestamp", "webhook-signature"]
+        .map(|name| format!("{name}: {}", request.headers[name].to_str().unwrap()));
+    let headers = headers.join("\n");
+    let (bytes, secret) = (String::from_utf8(request.body.to_vec()), secret.expose());
+    let bytes = bytes.unwrap();
+    let spaced = serde_json::to_string_pretty(&body).unwrap();
+    browser.click("nav a[href$=\"/guide\"]").await;
+    browser.text_with("POST /webhooks HTTP/1.1").await;
+    browser.click("a[href*=\"/guide/signature\"]").await;
+    for (body, verdict) in [
+        (&bytes, "The signature holds"),
+        (&spaced, "parsed and written again"),
+    ] {
+        let fill = "document.querySelectorAll('textarea').forEach((field) => { field.value = '' })";
+        browser.run(fill).await;
+        browser.type_into("#headers", &headers).await;
+        browser.type_into("#body", body).await;
+        browser.type_into("#secret", &secret).await;
+        browser.click("main form .primary").await;
+        browser.text_with(verdict).await;
+    }
     // To the ledger it is a delivery like any other.
     eventually(SOON, "the ledger to know it", async || {
         let ledger = cluster.call(Method::GET, "/v1/ledger", None).await.json();

@@ -4,9 +4,10 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use deadpool_postgres::Transaction;
-use domain::id::TenantId;
+use domain::id::{ApiKeyId, TenantId};
 
 use super::live::load::Load;
+use crate::api_keys::uses::Mark;
 use crate::api_keys::{Reach, Scope, scopes};
 use crate::audit::Actor;
 use crate::error::StoreError;
@@ -17,10 +18,17 @@ use crate::token::TokenDigest;
 /// The API keys and the tenants that there are.
 #[derive(Debug, Clone, Default)]
 pub struct AccessDirectory {
-    keys: HashMap<TokenDigest, Arc<Access>>,
+    keys: HashMap<TokenDigest, Known>,
     /// Each tenant with the platform's own key for it.
     tenants: HashMap<TenantId, Option<Box<str>>>,
     external: HashMap<Box<str>, TenantId>,
+}
+
+/// A key that there is.
+#[derive(Debug, Clone)]
+struct Known {
+    access: Arc<Access>,
+    used: Mark,
 }
 
 /// What a key allows, itself or through a session that came from it.
@@ -43,10 +51,28 @@ impl Access {
 }
 
 impl AccessDirectory {
-    /// What the presented text allows; none when it is no key, or a revoked one.
+    /// What the presented text allows; none when it is no key, or a revoked one. The key counts as
+    /// used.
     #[must_use]
     pub fn authenticate(&self, presented: &str) -> Option<Arc<Access>> {
-        self.keys.get(&TokenDigest::of(presented)).cloned()
+        let known = self.keys.get(&TokenDigest::of(presented))?;
+        known.used.set();
+        Some(Arc::clone(&known.access))
+    }
+
+    /// The keys that were used since this was last asked.
+    pub(crate) fn take_used(&self) -> impl Iterator<Item = ApiKeyId> {
+        let used = self.keys.values().filter(|known| known.used.take());
+        used.map(|known| known.access.by.key)
+    }
+
+    /// Marks these as used again.
+    pub(crate) fn mark_used(&self, keys: &[ApiKeyId]) {
+        let named = |known: &&Known| keys.contains(&known.access.by.key);
+        self.keys
+            .values()
+            .filter(named)
+            .for_each(|known| known.used.set());
     }
 
     /// Whether there is this tenant.
@@ -117,7 +143,11 @@ impl Load for AccessDirectory {
                 reach: Reach::from_column(optional_id(row, "tenant_id")?),
                 scopes: scopes(row)?,
             };
-            next.keys.insert(digest, Arc::new(access));
+            let known = Known {
+                access: Arc::new(access),
+                used: Mark::default(),
+            };
+            next.keys.insert(digest, known);
         }
         Ok(next)
     }

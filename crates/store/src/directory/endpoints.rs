@@ -14,7 +14,8 @@ use time::OffsetDateTime;
 use tokio_postgres::Row;
 
 use super::live::load::Load;
-use crate::endpoints::row::{endpoint, retry, secret_owner};
+use crate::endpoints::row::{endpoint, retry};
+use crate::endpoints::secrets::secret;
 use crate::error::StoreError;
 use crate::keyring::Keyring;
 use crate::sql::{get, id, parsed, row, rows};
@@ -155,17 +156,6 @@ fn target(
         rate_limit: settings.rate_limit,
     };
     Ok(Target::new(endpoint, secrets))
-}
-
-fn secret(row: &Row, keyring: &Keyring) -> Result<(Secret, Option<OffsetDateTime>), StoreError> {
-    let owner = secret_owner(
-        id(row, "tenant_id")?,
-        id(row, "endpoint_id")?,
-        get(row, "id")?,
-    );
-    let key = keyring.open(owner, get(row, "key_id")?, get(row, "sealed")?)?;
-    let secret = Secret::from_bytes(key.to_vec()).map_err(|_| StoreError::unreadable("sealed"))?;
-    Ok((secret, get(row, "expires_at")?))
 }
 
 /// What stands in for an endpoint that can't be read in full.

@@ -223,7 +223,7 @@ impl<T: Snapshot> Live<T> {
     }
 
     /// The record that it is a snapshot of.
-    pub(super) fn store(&self) -> &Store {
+    pub(crate) fn store(&self) -> &Store {
         &self.shared.store
     }
 }

@@ -4,6 +4,8 @@ use deadpool_postgres::Transaction;
 use domain::id::{EndpointId, TenantId};
 use domain::limits;
 use signature::Secret;
+use time::OffsetDateTime;
+use tokio_postgres::Row;
 use uuid::Uuid;
 
 use super::Precondition;
@@ -12,7 +14,7 @@ use super::write::why_not;
 use crate::error::StoreError;
 use crate::keyring::Keyring;
 use crate::pool::Store;
-use crate::sql::{execute, get, row};
+use crate::sql::{execute, get, id, row, rows};
 
 /// The most secrets of an endpoint that sign at one time.
 pub const SECRETS: i64 = 5;
@@ -64,6 +66,49 @@ impl Store {
         })
         .await
     }
+
+    /// The secrets that sign an endpoint's deliveries now, the newest first.
+    ///
+    /// # Errors
+    /// [`StoreError::NotFound`] when the tenant has no endpoint of this id, or no longer.
+    pub async fn endpoint_secrets(
+        &self,
+        tenant: TenantId,
+        endpoint: EndpointId,
+    ) -> Result<Vec<Secret>, StoreError> {
+        const LIVE: &str = "-- endpoint_secrets_live
+            select s.id, s.endpoint_id, e.tenant_id, s.key_id, s.sealed, s.expires_at
+            from endpoint_secrets s join endpoints e on e.id = s.endpoint_id
+            where e.id = $1 and e.tenant_id = $2 and e.deleted_at is null
+              and (s.expires_at is null or s.expires_at > now())
+            order by s.created_at desc, s.id desc";
+        self.bounded(async {
+            let client = self.client().await?;
+            let found = rows(&client, LIVE, &[&endpoint.uuid(), &tenant.uuid()]).await?;
+            // One without a secret there is not.
+            if found.is_empty() {
+                return Err(StoreError::NotFound);
+            }
+            let read = |row| secret(row, self.keyring()).map(|(secret, _)| secret);
+            found.iter().map(read).collect()
+        })
+        .await
+    }
+}
+
+/// Reads one, and until when it signs.
+pub(crate) fn secret(
+    row: &Row,
+    keyring: &Keyring,
+) -> Result<(Secret, Option<OffsetDateTime>), StoreError> {
+    let owner = secret_owner(
+        id(row, "tenant_id")?,
+        id(row, "endpoint_id")?,
+        get(row, "id")?,
+    );
+    let key = keyring.open(owner, get(row, "key_id")?, get(row, "sealed")?)?;
+    let secret = Secret::from_bytes(key.to_vec()).map_err(|_| StoreError::unreadable("sealed"))?;
+    Ok((secret, get(row, "expires_at")?))
 }
 
 pub(super) async fn insert_secret(

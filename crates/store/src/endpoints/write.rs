@@ -161,7 +161,8 @@ impl Store {
         .await
     }
 
-    /// Replaces all that an endpoint's owner sets.
+    /// Replaces all that an endpoint's owner sets. With another URL it begins anew: how its circuit
+    /// breakers stood was said of the old one.
     ///
     /// # Errors
     /// [`StoreError::NotFound`] when the tenant has none of this id, or no longer;
@@ -174,6 +175,11 @@ impl Store {
         settings: &Settings,
     ) -> Result<EndpointRecord, StoreError> {
         const UPDATE: &str = "-- endpoint_update
+            with forgotten as (
+                delete from breakers b using endpoints e
+                where b.endpoint_id = e.id and e.id = $1 and e.tenant_id = $2
+                  and e.deleted_at is null and e.version = coalesce($3, e.version) and e.url <> $4
+            )
             update endpoints
             set url = $4, description = $5, event_types = $6, channels = $7, format = $8,
                 headers_key = $9, headers_sealed = $10, timeout_ms = $11, retry_waits_s = $12,

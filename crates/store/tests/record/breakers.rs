@@ -1,5 +1,7 @@
 use domain::breaker::{BreakerNotice, BreakerStanding, BreakerState, KEPT};
 use domain::id::{DispatcherId, EndpointId};
+use store::StoreError;
+use store::endpoints::{Precondition, Settings};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
@@ -56,6 +58,45 @@ async fn what_was_said_last_stands_in_whatever_order_it_comes() {
     let later = at(30) + KEPT;
     let found = db.store.breakers(&[endpoint], later).await.unwrap();
     assert_eq!(found[&endpoint], said[2].standing);
+}
+
+#[tokio::test]
+async fn what_was_said_of_another_url_is_forgotten() {
+    let db = Db::new().await;
+    let tenant = db.tenant().await;
+    let (mine, other) = (
+        db.endpoint(tenant, "*").await,
+        db.endpoint(tenant, "*").await,
+    );
+    let since = now();
+    let said = [mine.id, other.id]
+        .map(|endpoint| notice(endpoint, dispatcher(), BreakerState::HalfOpen, since));
+    db.store.record_breakers(&said).await.unwrap();
+    let known = async || {
+        let found = db.store.breakers(&[mine.id, other.id], since).await;
+        found.unwrap().len()
+    };
+    let same = Settings {
+        description: "another".to_owned(),
+        ..mine.settings.clone()
+    };
+    let update = async |settings, precondition| {
+        let store = &db.store;
+        store
+            .update_endpoint(tenant, mine.id, precondition, settings)
+            .await
+    };
+    update(&same, Precondition::Any).await.unwrap();
+    assert_eq!(known().await, 2);
+    let moved = Settings {
+        url: "https://example.com/mended".parse().unwrap(),
+        ..same.clone()
+    };
+    let stale = update(&moved, Precondition::Version(mine.version)).await;
+    assert!(matches!(stale, Err(StoreError::VersionMismatch)));
+    assert_eq!(known().await, 2);
+    update(&moved, Precondition::Any).await.unwrap();
+    assert_eq!(known().await, 1);
 }
 
 #[tokio::test]

@@ -6,6 +6,7 @@
 )]
 
 mod audit;
+mod branding;
 mod breakers;
 mod dead_letters;
 mod deliveries;

@@ -1,10 +1,12 @@
+use std::sync::Arc;
+
 use domain::id::{ApiKeyId, TenantId};
 use domain::operational::Operational;
 use domain::schema::SchemaMode;
 use store::api_keys::{NewApiKey, Reach, Scope};
 use store::event_types::{Audience, NewEntry};
 use store::tenants::NewTenant;
-use store::{PageRequest, StoreError};
+use store::{AccessDirectory, Live, PageRequest, StoreError};
 use uuid::Uuid;
 
 use crate::support::Db;
@@ -140,6 +142,39 @@ async fn api_keys_are_shown_once_and_revoked() {
         .await
         .unwrap_err();
     assert!(matches!(error, StoreError::NotFound));
+}
+
+#[tokio::test]
+async fn the_last_use_of_a_key_is_on_record_once_it_is_noted() {
+    let db = Db::new().await;
+    let new = |name: &str| NewApiKey {
+        name: name.into(),
+        reach: Reach::Platform,
+        scopes: vec![Scope::Read],
+    };
+    let (used, text) = db.store.create_api_key(&new("used")).await.unwrap();
+    db.store.create_api_key(&new("idle")).await.unwrap();
+    let live: Live<AccessDirectory> = Live::new(&db.store);
+    let last_uses = async || {
+        let listed = db.store.api_keys(PageRequest::FIRST).await.unwrap().rows;
+        let mut uses = listed.into_iter().map(|key| (key.id, key.last_used_at));
+        let found = uses.find(|(id, _)| *id == used.id).unwrap().1;
+        assert!(uses.all(|(_, other)| other.is_none()));
+        found
+    };
+    let presented = |current: Arc<AccessDirectory>| current.authenticate(text.expose());
+    assert!(presented(live.refresh().await.unwrap()).is_some());
+    assert_eq!(last_uses().await, None, "not at each use");
+    live.note_uses_now().await.unwrap();
+    let first = last_uses().await.unwrap();
+    live.note_uses_now().await.unwrap();
+    assert_eq!(last_uses().await, Some(first), "it was not used again");
+    // What was marked is not lost by a change of the directory.
+    assert!(presented(live.current()).is_some());
+    db.store.create_api_key(&new("later")).await.unwrap();
+    live.refresh().await.unwrap();
+    live.note_uses_now().await.unwrap();
+    assert!(last_uses().await.unwrap() > first);
 }
 
 /// An entry without a schema.

@@ -69,8 +69,8 @@ pub(crate) struct Changes {
     #[schema(value_type = Option<String>)]
     pub(crate) filter: Given<String>,
     pub(crate) description: Option<String>,
-    /// All headers of its own, in the place of those before.
-    pub(crate) headers: Option<BTreeMap<String, String>>,
+    /// All headers of its own, in the place of those before; null keeps the value that one has.
+    pub(crate) headers: Option<BTreeMap<String, Option<String>>>,
     pub(crate) format: Option<String>,
     pub(crate) timeout_s: Option<u64>,
     /// Null for the platform's schedule.
@@ -155,7 +155,10 @@ impl Changes {
             format: self
                 .format
                 .map_or(Ok(seen.format), |given| format(&given))?,
-            headers: self.headers.map_or(Ok(seen.headers), own_headers::judged)?,
+            headers: match self.headers {
+                Some(given) => own_headers::changed(given, &seen.headers)?,
+                None => seen.headers,
+            },
             timeout: self.timeout_s.map_or(Ok(seen.timeout), timeout)?,
             retry: retry::judged(self.retry_waits_s, self.retry_exponential)?.over(seen.retry),
             rate_limit: self.rate_limit.try_map(rate_limit)?.over(seen.rate_limit),
@@ -164,22 +167,22 @@ impl Changes {
     }
 }
 
-fn url(given: &str, addresses: &AddressPolicy) -> Result<Url, Problem> {
+pub(super) fn url(given: &str, addresses: &AddressPolicy) -> Result<Url, Problem> {
     endpoint_url::parse(given, addresses).map_err(|error| invalid("#/url", error))
 }
 
 /// The filter as it was given, once it is known to be one.
-fn filter(given: String) -> Result<String, Problem> {
+pub(super) fn filter(given: String) -> Result<String, Problem> {
     selection::filter(&given)?;
     Ok(given)
 }
 
-fn format(given: &str) -> Result<BodyFormat, Problem> {
+pub(super) fn format(given: &str) -> Result<BodyFormat, Problem> {
     BodyFormat::from_name(given)
         .ok_or_else(|| invalid("#/format", "guide, standard or cloudevents"))
 }
 
-fn timeout(seconds: u64) -> Result<Duration, Problem> {
+pub(super) fn timeout(seconds: u64) -> Result<Duration, Problem> {
     let timeout = Duration::from_secs(seconds);
     if (limits::ATTEMPT_TIMEOUT_MIN..=limits::ATTEMPT_TIMEOUT_MAX).contains(&timeout) {
         return Ok(timeout);
@@ -187,7 +190,7 @@ fn timeout(seconds: u64) -> Result<Duration, Problem> {
     Err(invalid("#/timeout_s", "1 to 30 seconds"))
 }
 
-fn rate_limit(given: Rate) -> Result<RateLimit, Problem> {
+pub(super) fn rate_limit(given: Rate) -> Result<RateLimit, Problem> {
     let burst = given.burst.unwrap_or(given.per_second);
     RateLimit::new(given.per_second, burst).map_err(|error| invalid("#/rate_limit", error))
 }
