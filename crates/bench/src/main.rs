@@ -9,6 +9,8 @@
 //! cargo run --release -p bench -- isolation
 //! cargo run --release -p bench -- fairness
 //! cargo run --release -p bench -- replay
+//! cargo run --release -p bench -- pages
+//! cargo run --release -p bench -- growth
 //! ```
 //!
 //! Each role, the load and the receiver are processes of their own, so that CPU time can be told
@@ -27,10 +29,13 @@ use clap::{Parser, Subcommand};
 
 mod disk;
 mod fairness;
+mod filled;
+mod growth;
 mod isolation;
 mod latency;
 mod limits;
 mod load;
+mod pages;
 mod platform;
 mod receiver;
 mod replay;
@@ -63,6 +68,10 @@ enum Measure {
     Fairness(fairness::Fairness),
     /// What a bulk replay costs live deliveries, and how well it holds its rate.
     Replay(replay::Replay),
+    /// How long every page and every look by the API takes on a large record.
+    Pages(pages::Pages),
+    /// What a large record costs throughput.
+    Growth(growth::Growth),
     /// The receiver's process, which the measurements start themselves.
     #[command(hide = true)]
     Receiver,
@@ -80,6 +89,8 @@ async fn main() -> anyhow::Result<()> {
         Measure::Isolation(isolation) => isolation::run(isolation, settings).await,
         Measure::Fairness(fairness) => fairness::run(fairness, settings).await,
         Measure::Replay(replay) => replay::run(replay, settings).await,
+        Measure::Pages(pages) => pages::run(pages, settings).await,
+        Measure::Growth(growth) => growth::run(growth, settings).await,
         Measure::Receiver => receiver::serve().await,
     }
 }

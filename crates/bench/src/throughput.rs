@@ -31,7 +31,7 @@ pub(crate) struct Throughput {
     publishers: usize,
     /// The endpoints of each event, one run for each number.
     #[arg(long, value_delimiter = ',', default_value = "1,10,100")]
-    fan_out: Vec<usize>,
+    pub(crate) fan_out: Vec<usize>,
 }
 
 /// Deliveries before each run.
@@ -59,29 +59,13 @@ pub(crate) async fn run(throughput: Throughput, settings: Settings) -> anyhow::R
         let broker = limits::broker::rate_of(&servers, work).await?;
         let postgres = limits::postgres::rate_of(&servers, work).await?;
         throughput.warm_up(&trial, &tenant, *fan_out).await?;
-        let events = (throughput.events / fan_out).max(1);
         let before = Meter::read(&trial.cluster, &servers, receiver)?;
-        let earlier = receiver.count().await?;
-        let deliveries = u64::try_from(events * fan_out)?;
-        let began = Instant::now();
-        let load = platform
-            .publish(
-                &tenant,
-                events,
-                throughput.payload_bytes,
-                throughput.publishers,
-            )
-            .await?;
-        receiver.reached(earlier + deliveries).await?;
-        let took = began.elapsed();
+        let done = throughput.publish(&trial, &tenant, *fan_out).await?;
         let after = Meter::read(&trial.cluster, &servers, receiver)?;
         let bare_after = throughput.bare(receiver).await?;
         Run {
             fan_out: *fan_out,
-            events: u64::try_from(events)?,
-            load,
-            deliveries,
-            took,
+            done,
             bare: f64::midpoint(bare_before, bare_after),
             broker,
             postgres,
@@ -97,7 +81,7 @@ pub(crate) async fn run(throughput: Throughput, settings: Settings) -> anyhow::R
 impl Throughput {
     /// How many requests a second the same client makes of the same receiver with nothing between
     /// them: the limit of what can be delivered, and of what a server can answer.
-    async fn bare(&self, receiver: &Receiver) -> anyhow::Result<f64> {
+    pub(crate) async fn bare(&self, receiver: &Receiver) -> anyhow::Result<f64> {
         let (requests, bytes) = (self.events, self.payload_bytes);
         let load = limits::http::post(&http()?, receiver, requests, bytes, self.publishers).await?;
         Ok(rate(u64::try_from(requests)?, load.took))
@@ -105,7 +89,12 @@ impl Throughput {
 
     /// Makes the connections of this tenant's deliveries, and waits until it is the only one: above
     /// its share it would give way to the others.
-    async fn warm_up(&self, trial: &Trial, tenant: &str, fan_out: usize) -> anyhow::Result<()> {
+    pub(crate) async fn warm_up(
+        &self,
+        trial: &Trial,
+        tenant: &str,
+        fan_out: usize,
+    ) -> anyhow::Result<()> {
         let earlier = trial.receiver.count().await?;
         let events = (WARM_UP_DELIVERIES / fan_out).max(1);
         trial
@@ -116,6 +105,51 @@ impl Throughput {
         trial.receiver.reached(earlier + deliveries).await?;
         tokio::time::sleep(FORGOTTEN).await;
         Ok(())
+    }
+
+    /// Publishes the events of a tenant and waits until all of their deliveries have arrived.
+    pub(crate) async fn publish(
+        &self,
+        trial: &Trial,
+        tenant: &str,
+        fan_out: usize,
+    ) -> anyhow::Result<Done> {
+        let (platform, receiver) = (&trial.platform, &trial.receiver);
+        let events = (self.events / fan_out).max(1);
+        let deliveries = u64::try_from(events * fan_out)?;
+        let earlier = receiver.count().await?;
+        let began = Instant::now();
+        let load = platform
+            .publish(tenant, events, self.payload_bytes, self.publishers)
+            .await?;
+        receiver.reached(earlier + deliveries).await?;
+        Ok(Done {
+            events: u64::try_from(events)?,
+            deliveries,
+            load,
+            took: began.elapsed(),
+        })
+    }
+}
+
+/// What was accepted and delivered.
+pub(crate) struct Done {
+    events: u64,
+    deliveries: u64,
+    load: Load,
+    /// Until everything had arrived.
+    took: Duration,
+}
+
+impl Done {
+    /// Events accepted a second.
+    pub(crate) fn accepted(&self) -> f64 {
+        rate(self.events, self.load.took)
+    }
+
+    /// Deliveries made a second.
+    pub(crate) fn delivered(&self) -> f64 {
+        rate(self.deliveries, self.took)
     }
 }
 
@@ -158,10 +192,7 @@ fn sum(pids: impl Iterator<Item = u32>) -> Usage {
 /// What was measured at one fan-out.
 struct Run {
     fan_out: usize,
-    events: u64,
-    load: Load,
-    deliveries: u64,
-    took: Duration,
+    done: Done,
     /// Requests a second of the bare client, before and after.
     bare: f64,
     /// Deliveries a second of the broker alone.
@@ -174,20 +205,20 @@ impl Run {
     fn report(&self, before: &Meter, after: &Meter) {
         let Self {
             fan_out,
-            events,
-            deliveries,
+            done,
             bare,
             broker,
             postgres,
-            ..
         } = self;
-        let accepted = rate(*events, self.load.took);
-        let delivered = rate(*deliveries, self.took);
+        let Done {
+            events, deliveries, ..
+        } = done;
+        let (accepted, delivered) = (done.accepted(), done.delivered());
         println!("\nfan-out {fan_out}: {events} events, {deliveries} deliveries");
         println!(
             "  accepted  {accepted:>9.0} events/s; 202 after p50 {}, p99 {}",
-            millis(quantile(&self.load.answers, 0.5)),
-            millis(quantile(&self.load.answers, 0.99)),
+            millis(quantile(&done.load.answers, 0.5)),
+            millis(quantile(&done.load.answers, 0.99)),
         );
         println!("  delivered {delivered:>9.0} deliveries/s");
         println!(

@@ -5,9 +5,11 @@ use std::time::Duration;
 use anyhow::Context;
 use clap::Args;
 use sandbox::{Options, Servers};
+use testkit::cluster::Role;
 use testkit::{Cluster, Stack};
 
 use crate::disk::Flushes;
+use crate::filled::Sizes;
 use crate::platform::{Platform, http};
 use crate::program;
 use crate::receiver::{Arrival, Receiver};
@@ -58,7 +60,22 @@ impl Trial {
     /// Starts all of it on these servers.
     pub(crate) async fn on(servers: &Servers) -> anyhow::Result<Self> {
         let stack = Stack::on(servers.access()).await;
-        let cluster = Cluster::start(&program()?, &stack).await;
+        let cluster = Cluster::prepare(&program()?, &stack).await;
+        Self::with(stack, cluster).await
+    }
+
+    /// The same, with a record of this size.
+    pub(crate) async fn filled(servers: &Servers, sizes: Sizes) -> anyhow::Result<Self> {
+        let stack = Stack::on(servers.access()).await;
+        let cluster = Cluster::prepare(&program()?, &stack).await;
+        sizes.fill(&stack).await?;
+        Self::with(stack, cluster).await
+    }
+
+    async fn with(stack: Stack, mut cluster: Cluster) -> anyhow::Result<Self> {
+        for role in Role::ALL {
+            cluster.start_role(role).await;
+        }
         let http = http()?;
         Ok(Self {
             receiver: Receiver::start(http.clone()).await?,

@@ -11,10 +11,16 @@ use domain::id::{Id, TenantId};
 use domain::loss::Horizon;
 use time::OffsetDateTime;
 use tokio_postgres::Row;
+use tokio_postgres::types::ToSql;
 
 use crate::error::StoreError;
 use crate::pool::Store;
 use crate::sql::{execute, get, id, row, rows};
+
+/// Held while the ledger's sums are changed, by one process at a time: two would change the same
+/// rows in different orders.
+pub(crate) const LOCK: &str = "-- ledger_lock
+    select pg_advisory_xact_lock(123145301)";
 
 /// How many moves are posted in one transaction.
 const MOVES_AT_ONCE: i64 = 20_000;
@@ -134,21 +140,16 @@ pub struct Backlog {
 
 impl Store {
     /// The tenants with the most deliveries that wait, the most first, at most `most` of them, as
-    /// far as the ledger was posted. It reads a row for each tenant and day within the retention.
+    /// far as the ledger was posted.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`] when the database is.
     pub async fn backlogs(&self, most: u16) -> Result<Vec<Backlog>, StoreError> {
         const LIST: &str = "-- ledger_backlogs
-            select t.id, t.name, l.waiting, l.open - l.waiting as unsettled
-            from (
-                select tenant_id, sum(waiting)::bigint as waiting,
-                       sum(matched + replayed - delivered - dead - cancelled - held)::bigint as open
-                from ledger_days where tenant_id is not null group by tenant_id
-            ) l
-            join tenants t on t.id = l.tenant_id
-            where l.open > 0 and t.deleted_at is null
-            order by l.open desc, t.id limit $1";
+            select t.id, t.name, o.waiting, o.unsettled
+            from ledger_open o join tenants t on t.id = o.tenant_id
+            where o.waiting + o.unsettled > 0 and t.deleted_at is null
+            order by o.waiting + o.unsettled desc, o.tenant_id limit $1";
         self.bounded(async {
             let client = self.client().await?;
             let found = rows(&client, LIST, &[&i64::from(most)]).await?;
@@ -250,9 +251,6 @@ impl Store {
 
 /// Posts what was moved to the sums, the eldest first; gives how many moves.
 async fn post(transaction: &Transaction<'_>) -> Result<u64, StoreError> {
-    // One process at a time: two would post to the same rows in different orders.
-    const LOCK: &str = "-- ledger_lock
-        select pg_advisory_xact_lock(123145301)";
     const POST: &str = "-- ledger_post
         with posted as (
             delete from ledger_moves
@@ -302,19 +300,22 @@ async fn read(
     transaction: &Transaction<'_>,
     tenant: Option<TenantId>,
 ) -> Result<Ledger, StoreError> {
+    let (sums, own) = match tenant {
+        None => ("tenant_id is null", ""),
+        Some(_) => ("tenant_id = $1", " and tenant_id = $1"),
+    };
     // The waiting ones are looked up as they are: what was settled since is not missing.
-    const READ: &str = "-- ledger_read
+    let read = format!(
+        "-- ledger_read
         select t.taken_at, t.balanced_at, t.first_before, t.waiting_before, t.fanout_messages,
                d.matched, d.replayed, d.delivered, d.waiting, d.dead, d.cancelled, d.held,
                coalesce((
-                   select sum(abs(m.matched - m.reported))::bigint from ledger_minutes m
-                   where m.last_moved_at < t.first_before and m.matched <> m.reported
-                     and ($1::uuid is null or m.tenant_id = $1)
+                   select sum(abs(matched - reported))::bigint from ledger_minutes
+                   where last_moved_at < t.first_before and is_open{own}
                ), 0) as first_missing,
                (
-                   select count(*) from deliveries w
-                   where w.state = 'waiting' and w.next_attempt_at < t.waiting_before
-                     and ($1::uuid is null or w.tenant_id = $1)
+                   select count(*) from deliveries
+                   where state = 'waiting' and next_attempt_at < t.waiting_before{own}
                ) as waiting_missing
         from ledger_taken t
         cross join (
@@ -325,10 +326,12 @@ async fn read(
                    coalesce(sum(dead), 0)::bigint as dead,
                    coalesce(sum(cancelled), 0)::bigint as cancelled,
                    coalesce(sum(held), 0)::bigint as held
-            from ledger_days where tenant_id is not distinct from $1
-        ) d";
+            from ledger_days where {sums}
+        ) d"
+    );
     let tenant = tenant.map(Id::uuid);
-    let found = row(transaction, READ, &[&tenant]).await?;
+    let params: Vec<&(dyn ToSql + Sync)> = tenant.iter().map(|one| one as _).collect();
+    let found = row(transaction, &read, &params).await?;
     // The migration takes it first.
     ledger(found.as_ref().ok_or(StoreError::NotFound)?)
 }

@@ -68,7 +68,7 @@ impl Store {
     ) -> Result<Vec<OpenMinute>, StoreError> {
         const LIST: &str = "-- ledger_minutes_open
             select tenant_id, minute from ledger_minutes
-            where matched > reported and last_moved_at < $1
+            where is_open and matched > reported and last_moved_at < $1
               and ($2::uuid is null or (tenant_id, minute) > ($2, $3::timestamptz))
             order by tenant_id, minute limit $4";
         let tenant = after.map(|one| one.tenant.uuid());

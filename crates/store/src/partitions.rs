@@ -7,7 +7,7 @@ use time::{Date, Duration, Month, OffsetDateTime};
 
 use crate::error::StoreError;
 use crate::pool::Store;
-use crate::sql;
+use crate::{ledger, sql};
 
 /// The tables that are partitioned by the day of the event's acceptance.
 const TABLES: [&str; 3] = ["events", "deliveries", "attempts"];
@@ -142,6 +142,7 @@ impl Store {
             let transaction = client.transaction().await?;
             transaction.batch_execute(LOCK).await?;
             transaction.batch_execute(PATIENCE).await?;
+            transaction.batch_execute(ledger::LOCK).await?;
             for table in TABLES {
                 let name = name_of(table, day);
                 let drop = format!("-- partition_drop\ndrop table if exists {name}");

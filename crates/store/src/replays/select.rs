@@ -111,6 +111,7 @@ impl Store {
         endpoint: EndpointId,
         reach: Reach,
     ) -> Result<Step<Candidate>, StoreError> {
+        // An event's deliveries are looked up by the event: an endpoint may have millions.
         const EVERYTHING: &str = "-- replay_everything
             select s.id as original, s.event_id, s.endpoint_id, s.day, null::uuid as letter,
                    s.updated_at as at, s.id as place
@@ -121,10 +122,12 @@ impl Store {
                 order by updated_at, id limit $7
             ) s
             where s.state in ('delivered', 'dead') and not exists (
-                select 1 from deliveries x
-                where x.event_id = s.event_id and x.day = s.day and x.endpoint_id = s.endpoint_id
-                  and x.state in ('delivered', 'dead') and x.updated_at < $5
-                  and (x.updated_at, x.id) > (s.updated_at, s.id)
+                select from (
+                    select endpoint_id, state, updated_at, id from deliveries
+                    where event_id = s.event_id and day = s.day offset 0
+                ) x
+                where x.endpoint_id = s.endpoint_id and x.state in ('delivered', 'dead')
+                  and x.updated_at < $5 and (x.updated_at, x.id) > (s.updated_at, s.id)
             )
             order by s.updated_at, s.id limit $6";
         const END: &str = "-- replay_everything_end
@@ -240,6 +243,7 @@ impl Store {
         endpoint: EndpointId,
         reach: Reach,
     ) -> Result<Step<Unsent>, StoreError> {
+        // By the event, as above.
         const UNSENT: &str = "-- replay_unsent
             select s.id, s.day, s.event_type, s.channels, s.accepted_at as at, s.id as place
             from (
@@ -249,8 +253,11 @@ impl Store {
                 order by accepted_at, id limit $9
             ) s
             where not $7 = any(s.endpoints) and not exists (
-                select 1 from deliveries x
-                where x.event_id = s.id and x.day = s.day and x.endpoint_id = $7
+                select from (
+                    select endpoint_id from deliveries
+                    where event_id = s.id and day = s.day offset 0
+                ) x
+                where x.endpoint_id = $7
             )
             order by s.accepted_at, s.id limit $8";
         const END: &str = "-- replay_unsent_end

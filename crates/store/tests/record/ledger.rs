@@ -253,6 +253,35 @@ async fn a_dropped_day_is_dropped_from_the_ledger() {
     db.store.drop_partitions_before(today).await.unwrap();
     let left = taken(&db, everything()).await;
     assert_eq!((left.counts.recorded(), left.missing.first), (1, 1));
+    let backlogs = db.store.backlogs(5).await.unwrap();
+    assert_eq!((backlogs.len(), backlogs[0].unsettled), (1, 1));
+}
+
+/// Sums of days that were there before the sums over all days are counted by the migration.
+#[tokio::test]
+async fn backlogs_of_before_are_counted_once() {
+    const MIGRATION: &str = include_str!("../../migrations/V30__bounded_lists.sql");
+    let db = Db::new().await;
+    let tenant = db.tenant().await;
+    let endpoints = [endpoint_id(), endpoint_id(), endpoint_id()];
+    let events = record(&db, tenant, &[&endpoints]).await;
+    let waiting = Standing::Waiting {
+        attempt: number(2),
+        next_attempt_at: now(),
+    };
+    let report = report(&events[0], endpoints[0], waiting);
+    db.store.record_reports(&[report]).await.unwrap();
+    db.store.post_ledger().await.unwrap();
+    let counted = db.store.backlogs(5).await.unwrap();
+    assert_eq!((counted[0].waiting, counted[0].unsettled), (1, 2));
+
+    let (_, counting) = MIGRATION
+        .split_once("-- What was there before is counted once.")
+        .unwrap();
+    let (counting, _) = counting.split_once("\n\n").unwrap();
+    let again = format!("truncate ledger_open; -- {counting}");
+    db.stack.execute(&again).await;
+    assert_eq!(db.store.backlogs(5).await.unwrap(), counted);
 }
 
 #[tokio::test]

@@ -23,6 +23,7 @@ mod management;
 mod operational;
 mod outage;
 mod partitions;
+mod plans;
 mod replays;
 mod reports;
 mod schema;
