@@ -23,3 +23,4 @@ mod replays;
 mod retrying;
 mod schemas;
 mod support;
+mod traces;
