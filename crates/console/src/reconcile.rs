@@ -257,6 +257,7 @@ impl Sender {
                 // is asked before it is made again.
                 custody: Custody::HandedOver,
                 overflows: 0,
+                attempt_before: None,
             };
             let message = on_retry_lane(&dispatch, self.shards);
             self.publisher.publish(message).await.is_ok().then_some(id)

@@ -74,6 +74,7 @@ impl Release {
                 wait: Wait::NONE,
                 custody: Custody::Sole,
                 overflows: 0,
+                attempt_before: None,
             };
             let sent = self
                 .publisher

@@ -11,9 +11,9 @@ use domain::outcome::{self, Outcome};
 use domain::report::AttemptReport;
 use domain::retry::Jitter;
 use futures::future::{Either, select};
+use service::trace::Hop;
 use time::OffsetDateTime;
 use tokio::time::timeout;
-use tracing::{Instrument, Span};
 
 use crate::admission::Admitted;
 use crate::directory::Target;
@@ -39,7 +39,7 @@ impl Dispatcher {
             pass,
             mut seat,
         } = admitted;
-        let span = telemetry::attempt_span(dispatch, &target);
+        let hop = telemetry::attempting(&item.hop, dispatch, &target);
         let started_at = OffsetDateTime::now_utc();
         let attempted = {
             let _in_flight = self.metrics.begin();
@@ -47,10 +47,10 @@ impl Dispatcher {
                 shared: &item.bodies,
                 data: &data,
             };
-            let sending = self.send(&target, dispatch, body, started_at, &span);
+            let sending = self.send(&target, dispatch, body, started_at, &hop);
             // On the heap: thousands of deliveries may wait for their turn, and only what is being
             // sent needs the room.
-            let sending = Box::pin(sending.instrument(span.clone()));
+            let sending = Box::pin(sending);
             let deadline = target.endpoint.timeout;
             let hand_over = async || {
                 seat.takes_long();
@@ -70,9 +70,10 @@ impl Dispatcher {
         if outcome == Outcome::Delivered {
             self.metrics.arrived(since_accepted(dispatch), item.lane);
         }
-        telemetry::attempt_finished(&span, dispatch, &attempted, outcome, settled);
+        let made = hop.id();
+        telemetry::attempt_finished(hop, dispatch, &attempted, outcome, settled);
         let report = attempt_report(due, started_at, attempted);
-        self.settle(item, dispatch, settled, report).await?;
+        self.settle(item, dispatch, (settled, made), report).await?;
         Ok(End::Settled)
     }
 
@@ -82,13 +83,12 @@ impl Dispatcher {
         dispatch: &Dispatch,
         body: Body<'_>,
         now: OffsetDateTime,
-        span: &Span,
+        hop: &Hop,
     ) -> Attempted {
         let content = &dispatch.content;
-        let traceparent = service::trace::carried_by(span, &content.trace).traceparent;
-        let request = self
-            .requests
-            .build(target, content, body, now, &traceparent);
+        let own = hop.context();
+        let traceparent = &own.as_ref().unwrap_or(&content.trace).traceparent;
+        let request = self.requests.build(target, content, body, now, traceparent);
         let endpoint = &target.endpoint;
         self.egress
             .post(&endpoint.url, request, endpoint.timeout)

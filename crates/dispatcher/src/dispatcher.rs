@@ -9,6 +9,7 @@ use domain::attempt::AttemptNumber;
 use domain::dispatch::Dispatch;
 use domain::tier::{Step, Wait};
 use futures::FutureExt;
+use service::trace::Hop;
 use store::Store;
 use time::OffsetDateTime;
 
@@ -52,6 +53,7 @@ pub(crate) struct Item {
     /// The message it came in.
     pub(crate) message: Arc<Delivered>,
     pub(crate) lane: Lane,
+    pub(crate) hop: Hop,
 }
 
 /// What keeps a delivery safe during its attempt.

@@ -17,6 +17,7 @@ use crate::compose::Bodies;
 use crate::dispatcher::{Dispatcher, Item};
 use crate::outbox::Poison;
 use crate::progress::{CaughtUp, Progress};
+use crate::telemetry;
 use crate::ticket::{self, Ticket};
 
 /// Where deliveries come from. Each lane has consumers and a prefetch of its own.
@@ -147,6 +148,7 @@ impl Crew {
             match part {
                 Part::Delivery(dispatch, bodies) => {
                     let item = Item {
+                        hop: telemetry::taken(&dispatch, &message),
                         dispatch,
                         bodies,
                         message,

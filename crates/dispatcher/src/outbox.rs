@@ -14,6 +14,7 @@ use tokio_util::sync::CancellationToken;
 use wire::{CONTENT_TYPE, DecodeError, MessageType, dispatch};
 
 use crate::lane::Lane;
+use crate::telemetry;
 
 /// Publishes single deliveries.
 pub(crate) struct Outbox {
@@ -177,6 +178,7 @@ impl Outbox {
         dispatch: &Dispatch,
         headers: Headers,
     ) -> Result<(), Cancelled> {
+        let _hop = telemetry::publishing(&dispatch.content.trace, &route);
         let body = dispatch::encode_alone(dispatch);
         let message = Outgoing::new(route, body, MessageType::Dispatch.as_str(), CONTENT_TYPE)
             .with_message_id(dispatch.due.delivery.id.to_string())

@@ -9,6 +9,7 @@ use broker::{Cancelled, Outgoing, Publisher};
 use bytes::Bytes;
 use domain::limits;
 use domain::report::Report;
+use domain::trace::TraceContext;
 use futures::{FutureExt, future};
 use tokio::sync::{Semaphore, mpsc, oneshot};
 use tokio::task::JoinSet;
@@ -18,6 +19,7 @@ use wire::batch::Gather;
 use wire::{CONTENT_TYPE, MessageType};
 
 use crate::lane::Lane;
+use crate::telemetry;
 
 /// How many messages may be in flight. Two keep the broker busy; more would only make them smaller.
 const MESSAGES_IN_FLIGHT: usize = 2;
@@ -69,11 +71,18 @@ impl Reports {
         (Self { fresh, retry, bulk }, batching.map(|_| ()))
     }
 
-    /// Returns when the broker has stored the report on a delivery of this lane.
+    /// Returns when the broker has stored the report on a delivery of this trace and lane.
     ///
     /// # Errors
     /// When the grace is over first.
-    pub(crate) async fn send(&self, report: &Report, lane: Lane) -> Result<(), Cancelled> {
+    pub(crate) async fn send(
+        &self,
+        mut report: Report,
+        trace: &TraceContext,
+        lane: Lane,
+    ) -> Result<(), Cancelled> {
+        let hop = telemetry::publishing(trace, &Route::results());
+        report.trace = hop.context().unwrap_or_default();
         let inbox = match lane {
             Lane::Fresh | Lane::Quarantine => &self.fresh,
             Lane::Retry => &self.retry,
@@ -81,7 +90,7 @@ impl Reports {
         };
         let (confirmed, confirm) = oneshot::channel();
         let handed = Handed {
-            report: wire::report::encode(report),
+            report: wire::report::encode(&report),
             confirmed,
         };
         inbox.send(handed).await.map_err(|_| Cancelled)?;

@@ -7,18 +7,20 @@ use broker::Cancelled;
 use domain::delivery::{Delivered, Settled};
 use domain::dispatch::{Custody, Dispatch};
 use domain::report::{AttemptReport, Report, Standing};
+use domain::trace::{SpanId, TraceContext};
 use time::OffsetDateTime;
 
 use crate::dispatcher::{Dispatcher, Item};
 use crate::lane::Lane;
 
 impl Dispatcher {
-    /// Publishes the next step and the report side by side. Returns when both are confirmed.
+    /// Publishes the next step and the report side by side, after an attempt that was made in this
+    /// span. Returns when both are confirmed.
     pub(crate) async fn settle(
         &self,
         item: &Item,
         dispatch: &Dispatch,
-        settled: Settled,
+        (settled, made): (Settled, Option<SpanId>),
         attempt: AttemptReport,
     ) -> Result<(), Cancelled> {
         let now = OffsetDateTime::now_utc();
@@ -33,6 +35,7 @@ impl Dispatcher {
                         wait: waiting.wait,
                         custody: Custody::Sole,
                         overflows: 0,
+                        attempt_before: made,
                     };
                     self.outbox.wait(&next, item.lane).await
                 }
@@ -42,7 +45,11 @@ impl Dispatcher {
                 }
             }
         };
-        futures::try_join!(next, self.reports.send(&report, item.lane))?;
+        futures::try_join!(
+            next,
+            self.reports
+                .send(report, &dispatch.content.trace, item.lane)
+        )?;
         Ok(())
     }
 
@@ -87,7 +94,9 @@ impl Dispatcher {
         standing: Standing,
     ) -> Result<(), Cancelled> {
         let report = report(dispatch, standing, None, OffsetDateTime::now_utc());
-        self.reports.send(&report, lane).await
+        self.reports
+            .send(report, &dispatch.content.trace, lane)
+            .await
     }
 }
 
@@ -107,6 +116,7 @@ fn report(
         standing,
         attempt,
         at,
+        trace: TraceContext::default(),
     }
 }
 

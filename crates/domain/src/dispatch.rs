@@ -11,7 +11,7 @@ use crate::event_type::EventType;
 use crate::id::{EventId, TenantId};
 use crate::limits;
 use crate::tier::Wait;
-use crate::trace::TraceContext;
+use crate::trace::{SpanId, TraceContext};
 
 /// What a delivery carries of its event; shared by all deliveries of the event in a message.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,8 +32,8 @@ pub struct Content {
     pub trace: TraceContext,
 }
 
-/// The publisher's trace goes on as it came: an attempt is part of the publisher's trace, and not
-/// of the batch that its event happened to travel in.
+/// The event's trace goes on: an attempt is part of it, and not of the batch that its event happened
+/// to travel in.
 impl From<&Event> for Content {
     fn from(event: &Event) -> Self {
         Self {
@@ -84,6 +84,8 @@ pub struct Dispatch {
     /// How often its endpoint's gate has sent it away to wait: for want of room, by its circuit
     /// breaker, or by its rate limit.
     pub overflows: u32,
+    /// The span of the attempt before, where that was recorded.
+    pub attempt_before: Option<SpanId>,
 }
 
 /// Whether another copy of this attempt may be under way.

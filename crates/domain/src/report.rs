@@ -10,6 +10,7 @@ use crate::delivery::{DeadReason, Delivery, State};
 use crate::event_type::EventType;
 use crate::id::{EventId, TenantId};
 use crate::outcome::{Failure, Observed};
+use crate::trace::TraceContext;
 
 /// Where a delivery stands, and the attempt that brought it there, if one did.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,6 +31,8 @@ pub struct Report {
     pub attempt: Option<AttemptReport>,
     /// When this was so.
     pub at: OffsetDateTime,
+    /// The trace of the delivery, empty where it is not recorded.
+    pub trace: TraceContext,
 }
 
 impl Report {

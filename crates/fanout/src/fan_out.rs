@@ -1,25 +1,26 @@
 //! The way of one batch: recorded, published, acknowledged.
 
+use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
 use broker::message::header;
 use broker::topology::Route;
 use broker::{Acker, Headers, Outgoing, Publisher, ack_all};
+use domain::dispatch::Content;
 use domain::event::Event;
 use domain::fairness::Class;
+use domain::id::EventId;
 use domain::limits;
 use domain::matching::Matches;
 use domain::selection::Candidate;
-use domain::shard::Shards;
+use domain::shard::{Shard, Shards};
 use futures::future::try_join_all;
-use opentelemetry::trace::TraceContextExt as _;
 use service::courtesy::Step;
+use service::trace::{self, Hop};
 use store::events::NewEvent;
 use store::{StoreError, SubscriptionDirectory};
 use time::OffsetDateTime;
 use tokio_util::sync::CancellationToken;
-use tracing::{Instrument as _, Span};
-use tracing_opentelemetry::OpenTelemetrySpanExt as _;
 use wire::MessageType;
 use wire::batch::{Gathered, Sharded};
 
@@ -30,9 +31,6 @@ use crate::messages::{Message, messages};
 use crate::metrics::{Metrics, whole};
 use crate::portions::Portions;
 use crate::recording::Recording;
-
-/// The most links of a batch's span to the traces of its events, as OpenTelemetry's SDK keeps.
-const LINKS: usize = 128;
 
 /// Fans batches out, several at once.
 #[derive(Debug)]
@@ -50,13 +48,12 @@ impl FanOut {
     /// Takes a batch all the way, and rests after each portion of it where the lane does. Given up
     /// half-way, it comes back and is repeated whole.
     pub(crate) async fn run(&self, step: Step, intake: Intake) {
-        let span = span(&intake);
         let age = intake.age(OffsetDateTime::now_utc());
         self.metrics.waited(age, self.lane.class());
         let began = Instant::now();
         let events = whole(intake.events.len());
         let parked = whole(intake.parked.len());
-        match self.take_through(&step, age, intake).instrument(span).await {
+        match self.take_through(&step, age, intake).await {
             Ok(last) => {
                 self.metrics.parked.add(parked, &[]);
                 self.metrics.batch.record(events, &[]);
@@ -80,6 +77,7 @@ impl FanOut {
             events,
             parked,
             ackers,
+            hops,
         } = intake;
         self.publish(parked).await?;
         let (mut epoch, mut subscriptions) = self.recording.subscriptions().await?;
@@ -100,7 +98,7 @@ impl FanOut {
             let recorded = self.recording.record(portion, condition).await?;
             still_ours(&ackers)?;
             self.publish(recorded.refused.iter().map(refused)).await?;
-            self.dispatch(&recorded.fanned).await?;
+            self.dispatch(&recorded.fanned, &hops).await?;
             condition = Some(epoch);
             if !recorded.outdated.is_empty() {
                 (epoch, subscriptions) = self.recording.newest().await?;
@@ -145,17 +143,39 @@ impl FanOut {
         Ok(())
     }
 
-    async fn dispatch(&self, fanned: &[NewEvent]) -> Result<(), Interrupted> {
-        let pairs = fanned
-            .iter()
-            .map(|one| (&one.event, one.endpoints.as_slice()));
+    async fn dispatch(
+        &self,
+        fanned: &[NewEvent],
+        hops: &HashMap<EventId, Hop>,
+    ) -> Result<(), Interrupted> {
+        let mut publishing = Vec::new();
+        let pairs = fanned.iter().map(|one| {
+            let mut content = Content::from(&one.event);
+            if let Some(hop) = hops.get(&one.event.id) {
+                let published = hop.child(|| self.publishing(one));
+                content.trace = published.context().unwrap_or(content.trace);
+                publishing.push(published);
+            }
+            (content, one.endpoints.as_slice())
+        });
         let messages = messages(self.shards, pairs);
         let deliveries: usize = messages.iter().map(|message| message.deliveries).sum();
         let class = self.lane.class();
         let outgoing = messages.into_iter().map(|message| outgoing(message, class));
         self.publish(outgoing).await?;
+        // They last until the confirms.
+        drop(publishing);
         self.metrics.published(deliveries, class);
         Ok(())
+    }
+
+    /// The span in which an event's deliveries are published: their attempts are within it.
+    fn publishing(&self, new: &NewEvent) -> trace::Step {
+        let route = route(self.shards.of(new.event.id.uuid()), self.lane.class());
+        let deliveries = i64::try_from(new.endpoints.len()).unwrap_or(i64::MAX);
+        trace::Step::publish(route.template())
+            .of("posthaste.event.id", new.event.id)
+            .with("posthaste.deliveries", deliveries)
     }
 
     /// Publishes all, as many at once as the publisher's window takes, until each is confirmed.
@@ -212,37 +232,16 @@ fn bulk(shards: Shards, events: &[Event]) -> Vec<Outgoing> {
 
 fn outgoing(message: Message, class: Class) -> Outgoing {
     Outgoing::new(
-        match class {
-            Class::Normal => Route::dispatch_now(message.shard),
-            Class::Bulk => Route::dispatch_bulk(message.shard),
-        },
+        route(message.shard, class),
         message.body,
         MessageType::Dispatch.as_str(),
         wire::CONTENT_TYPE,
     )
 }
 
-/// One span a batch, linked to the traces of its events: it belongs to none of them alone.
-/// Conventions: <https://opentelemetry.io/docs/specs/semconv/messaging/rabbitmq/>.
-fn span(intake: &Intake) -> Span {
-    let span = tracing::info_span!(
-        "fan_out",
-        otel.name = "process posthaste.events",
-        otel.kind = "consumer",
-        messaging.system = "rabbitmq",
-        messaging.operation.name = "process",
-        messaging.operation.type = "process",
-        messaging.destination.template = "posthaste.events:{shard}",
-        messaging.batch.message_count = intake.ackers.len(),
-        events = intake.events.len(),
-    );
-    let traced = intake
-        .events
-        .iter()
-        .filter(|event| !event.trace.traceparent.is_empty());
-    for event in traced.take(LINKS) {
-        let context = service::trace::context(&event.trace);
-        span.add_link(context.span().span_context().clone());
+fn route(shard: Shard, class: Class) -> Route {
+    match class {
+        Class::Normal => Route::dispatch_now(shard),
+        Class::Bulk => Route::dispatch_bulk(shard),
     }
-    span
 }

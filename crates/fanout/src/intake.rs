@@ -1,12 +1,15 @@
 //! What came in together: messages taken apart into events, one by one.
 
+use std::collections::HashMap;
 use std::time::Duration;
 
 use broker::topology::Route;
 use broker::{Acker, Delivered, Outgoing, Received};
 use bytes::Bytes;
 use domain::event::Event;
+use domain::id::EventId;
 use domain::limits;
+use service::trace::{Hop, Step};
 use time::OffsetDateTime;
 use wire::DecodeError;
 
@@ -23,6 +26,8 @@ pub(crate) struct Intake {
     pub(crate) parked: Vec<Outgoing>,
     /// The right to acknowledge the messages.
     pub(crate) ackers: Vec<Acker>,
+    /// The spans of those whose traces are recorded.
+    pub(crate) hops: HashMap<EventId, Hop>,
 }
 
 impl Intake {
@@ -52,7 +57,13 @@ impl Intake {
 
     fn take_item(&mut self, message: &Delivered, item: Bytes) {
         match wire::accepted::decode(item.clone()) {
-            Ok(event) => self.events.push(event),
+            Ok(event) => {
+                if event.trace.is_sampled() {
+                    let hop = Hop::within(&event.trace, || process(message, &event));
+                    self.hops.insert(event.id, hop);
+                }
+                self.events.push(event);
+            }
             Err(error) => self.park(message, wire::batch::join(vec![item]), &error),
         }
     }
@@ -66,4 +77,10 @@ impl Intake {
         let letter = message.letter(Route::dead(), UNDECODABLE, &error.to_string());
         self.parked.push(Outgoing { body, ..letter });
     }
+}
+
+fn process(message: &Delivered, event: &Event) -> Step {
+    Step::process(&message.exchange, &message.routing_key, &message.queue)
+        .of("posthaste.event.id", event.id)
+        .of("posthaste.tenant.id", event.tenant)
 }

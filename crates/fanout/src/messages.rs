@@ -6,7 +6,6 @@ use bytes::Bytes;
 use domain::attempt::{AttemptNumber, Trigger};
 use domain::delivery::{Delivery, Due};
 use domain::dispatch::Content;
-use domain::event::Event;
 use domain::id::{DeliveryId, EndpointId, EventId};
 use domain::limits;
 use domain::shard::{Shard, Shards};
@@ -22,19 +21,18 @@ pub(crate) struct Message {
     pub(crate) deliveries: usize,
 }
 
-/// Every delivery of these events, each once, in as few messages as its shard and the bounds
+/// Every delivery of these events, given by what they carry, each once, in as few messages as its shard and the bounds
 /// allow.
 ///
 /// The deliveries of an event share its content. They are spread over several items only where
 /// they go to several shards or are too many for one message.
 pub(crate) fn messages<'a>(
     shards: Shards,
-    events: impl IntoIterator<Item = (&'a Event, &'a [EndpointId])>,
+    events: impl IntoIterator<Item = (Content, &'a [EndpointId])>,
 ) -> Vec<Message> {
     let mut gathered = Sharded::new(limits::DELIVERIES_PER_MESSAGE);
-    for (event, endpoints) in events {
-        let content = Content::from(event);
-        for (shard, targets) in by_shard(shards, event.id, endpoints) {
+    for (content, endpoints) in events {
+        for (shard, targets) in by_shard(shards, content.event, endpoints) {
             for together in targets.chunks(limits::DELIVERIES_PER_MESSAGE) {
                 let item = wire::dispatch::encode(&content, together);
                 gathered.push(shard, item, together.len());
@@ -86,6 +84,7 @@ mod tests {
     use std::collections::BTreeMap;
 
     use domain::dispatch::{Custody, Dispatch, Payload};
+    use domain::event::Event;
     use domain::tier::Wait;
     use proptest::collection::{btree_set, vec};
     use proptest::prelude::*;
@@ -121,7 +120,7 @@ mod tests {
     fn made(shards: Shards, events: &[(Event, Vec<EndpointId>)]) -> Vec<Message> {
         let events = events
             .iter()
-            .map(|(event, endpoints)| (event, endpoints.as_slice()));
+            .map(|(event, endpoints)| (Content::from(event), endpoints.as_slice()));
         messages(shards, events)
     }
 

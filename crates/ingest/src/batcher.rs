@@ -22,6 +22,7 @@ use domain::fairness::Class;
 use domain::limits;
 use domain::shard::{Shard, Shards};
 use service::courtesy::Steps;
+use service::trace::{Hop, Step};
 use service::{Courtesy, Lifecycle};
 use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{mpsc, oneshot};
@@ -199,7 +200,8 @@ impl Batcher {
         let is_ours = |queue: &&Queue| (queue.lane, queue.shard) == (lane, shard);
         let queue = self.queues.iter().find(is_ours);
         let queue = queue.expect("every lane of every shard has a queue");
-        let item = wire::accepted::encode(event);
+        let mut hop = Hop::within(&event.trace, || publishing(event, &lane.route(shard)));
+        let item = passed_on(event, &hop);
         let place = queue.room.take(item.len()).ok_or(NotAccepted::Overloaded)?;
         let (told, outcome) = oneshot::channel();
         let waiting = Waiting {
@@ -216,7 +218,29 @@ impl Batcher {
             TrySendError::Closed(_) => NotAccepted::Unavailable,
         })?;
         // Nobody tells when the process ends first.
-        outcome.await.unwrap_or(Err(NotAccepted::Unknown))
+        let outcome = outcome.await.unwrap_or(Err(NotAccepted::Unknown));
+        if let Err(error) = outcome {
+            hop.failed(error.as_str());
+        }
+        outcome
+    }
+}
+
+fn publishing(event: &Event, route: &Route) -> Step {
+    Step::publish(route.template())
+        .of("messaging.destination.name", route)
+        .of("posthaste.event.id", event.id)
+        .of("posthaste.tenant.id", event.tenant)
+}
+
+/// The event as it goes on: within the span that publishes it, where there is one.
+fn passed_on(event: &Event, hop: &Hop) -> Bytes {
+    match hop.context() {
+        Some(trace) => wire::accepted::encode(&Event {
+            trace,
+            ..event.clone()
+        }),
+        None => wire::accepted::encode(event),
     }
 }
 

@@ -15,6 +15,7 @@ use broker::{
 use domain::event::Event;
 use futures::future::join_all;
 use service::Lifecycle;
+use service::trace::{Hop, Step};
 use tokio::task::{JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
 
@@ -116,14 +117,22 @@ impl Inbox {
             message_id,
             draft,
         } = item;
+        let mut hop = Hop::NONE;
         let judged = match draft {
-            Ok(draft) => self.acceptor.judge(draft, Publisher::Inbox).await,
+            Ok(mut draft) => {
+                hop = Hop::first(&draft.trace, || process(delivered));
+                if let Some(context) = hop.context() {
+                    draft.trace = context;
+                }
+                self.acceptor.judge(draft, Publisher::Inbox).await
+            }
             Err(refusal) => Err(refusal),
         };
         match judged {
             Ok(event) => self.publish(&event).await,
             // With its own bytes: corrected, it can be published as it stands there.
             Err(refusal) => {
+                hop.failed(refusal.reason.as_str());
                 let letter = Outgoing {
                     body,
                     kind,
@@ -180,6 +189,14 @@ async fn acknowledge(
     }
     ack_all(ackers).await;
     panicked
+}
+
+fn process(delivered: &Delivered) -> Step {
+    Step::process(
+        &delivered.exchange,
+        &delivered.routing_key,
+        &delivered.queue,
+    )
 }
 
 /// The message as it goes among the rejected, with the reason.

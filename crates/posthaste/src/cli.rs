@@ -1,12 +1,15 @@
 //! The command line: an enum of commands and one match.
 
+use std::path::PathBuf;
+
 use clap::{Parser, Subcommand};
 use service::telemetry::{Telemetry, TelemetryConfig};
 
 use crate::cmd::{
-    endpoints, keys, listen, migrate, publish, ready, reconcile, replays, rewrap, topology,
+    config, endpoints, keys, listen, migrate, publish, ready, reconcile, replays, rewrap, topology,
 };
-use crate::{demo, roles, up};
+use crate::settings::File;
+use crate::{demo, doctor, roles, up};
 
 /// Delivers webhooks: publish an event, and every endpoint that subscribed to it gets it, signed,
 /// at least once, retried with exponential backoff.
@@ -17,6 +20,12 @@ pub(crate) struct Cli {
     command: Command,
     #[command(flatten)]
     telemetry: TelemetryConfig,
+    /// A file of settings, in TOML; `posthaste config` prints one.
+    #[arg(long, global = true, env = "POSTHASTE_CONFIG", value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// What stands in it.
+    #[arg(skip)]
+    pub(crate) file: File,
 }
 
 #[derive(Debug, Subcommand)]
@@ -28,6 +37,8 @@ enum Command {
     Dispatcher(Box<roles::Dispatcher>),
     Recorder(Box<roles::Recorder>),
     Console(Box<roles::Console>),
+    Config(config::Config),
+    Doctor(doctor::Doctor),
     Migrate(migrate::Migrate),
     Reconcile(reconcile::Reconcile),
     Rewrap(rewrap::Rewrap),
@@ -52,6 +63,11 @@ impl Cli {
             Command::Recorder(role) => role.run(started("recorder")?).await,
             Command::Console(role) => role.run(started("console")?).await,
             Command::Demo(demo) => Box::pin(demo::run(demo, self.telemetry)).await,
+            Command::Config(command) => {
+                config::run(&command, &self.file);
+                Ok(())
+            }
+            Command::Doctor(doctor) => Box::pin(doctor::run(doctor)).await,
             Command::Migrate(migrate) => migrate::run(migrate).await,
             Command::Reconcile(command) => Box::pin(reconcile::run(command)).await,
             Command::Rewrap(command) => rewrap::run(command).await,

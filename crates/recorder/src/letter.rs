@@ -7,6 +7,7 @@ use domain::delivery::DeadReason;
 use domain::event_type::EventType;
 use domain::id::{DeadLetterId, DeliveryId, EndpointId, EventId, TenantId};
 use domain::report::{Report, Standing};
+use domain::trace::TraceContext;
 use serde_json::Value;
 use store::dead_letters::{DeadLetterKind, NewDeadLetter};
 use time::{Date, OffsetDateTime};
@@ -58,6 +59,7 @@ pub(crate) fn end(letter: &NewDeadLetter, now: OffsetDateTime) -> Option<Report>
         },
         attempt: None,
         at: now,
+        trace: TraceContext::default(),
     })
 }
 

@@ -48,6 +48,7 @@ impl Results {
             breakers,
             mut parked,
             ackers,
+            hops,
         } = intake;
         parked.extend(self.record_reports(reports).await?);
         // Only then: they stand for everything that was reported before them.
@@ -59,6 +60,8 @@ impl Results {
             .map(|letter| self.publisher.publish_until_confirmed(letter, &self.abort));
         try_join_all(confirmed).await?;
         ack_all(ackers).await;
+        // They last until the commit and the acknowledgement.
+        drop(hops);
         Ok(())
     }
 }

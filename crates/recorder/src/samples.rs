@@ -108,5 +108,6 @@ pub(crate) fn report(number: u128) -> Bytes {
         },
         attempt: None,
         at: event.accepted_at,
+        trace: TraceContext::default(),
     })
 }

@@ -1,23 +1,24 @@
 //! Logs, traces and metrics of a process.
 //!
-//! Spans are exported in batches from a thread of its own, and dropped when the collector is
-//! slow: telemetry never waits in the way of a delivery.
+//! What a line in the log says of an item, it says in fields; the spans of items are made by
+//! [`crate::trace`].
 
 use std::io::IsTerminal;
 use std::time::Duration;
 
 use opentelemetry::trace::TracerProvider;
 use opentelemetry::{KeyValue, global};
-use opentelemetry_otlp::WithExportConfig;
 use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::metrics::SdkMeterProvider;
-use opentelemetry_sdk::trace::{Sampler, SdkTracerProvider};
+use opentelemetry_sdk::trace::SdkTracerProvider;
 use prometheus::Registry;
 use tracing::Subscriber;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{EnvFilter, Layer, fmt};
+
+use crate::trace::{self, ExportError, Exporting, OtlpProtocol};
 
 /// What is logged unless told otherwise.
 pub const DEFAULT_LOG: &str = "info";
@@ -40,19 +41,37 @@ pub struct TelemetryConfig {
         default_value_t
     )]
     pub log_format: LogFormat,
-    /// The OTLP/gRPC collector that spans are sent to, such as `http://localhost:4317`; without
-    /// it no spans are recorded, and a publisher's trace passes through unchanged.
+    /// The OTLP collector that spans are sent to, such as `http://localhost:4317`; without it no
+    /// spans are recorded, and a publisher's trace passes through unchanged.
     #[arg(long, global = true, env = "OTEL_EXPORTER_OTLP_ENDPOINT")]
     pub otlp_endpoint: Option<String>,
+    /// How spans are sent.
+    #[arg(
+        long,
+        global = true,
+        env = "OTEL_EXPORTER_OTLP_PROTOCOL",
+        value_enum,
+        default_value_t
+    )]
+    pub otlp_protocol: OtlpProtocol,
     /// The share of traces that begin here and are recorded, 0 to 1; a publisher's own decision
     /// goes before it.
     #[arg(
         long,
         global = true,
         env = "POSTHASTE_TRACE_SHARE",
-        default_value_t = 1.0
+        default_value = "1",
+        value_parser = share
     )]
     pub trace_share: f64,
+}
+
+fn share(text: &str) -> Result<f64, String> {
+    let share = text
+        .parse()
+        .ok()
+        .filter(|share| (0.0..=1.0).contains(share));
+    share.ok_or_else(|| "a share is a number from 0 to 1".to_owned())
 }
 
 /// The form of a log line.
@@ -76,14 +95,9 @@ pub enum TelemetryError {
         /// What is wrong with it.
         source: tracing_subscriber::filter::ParseError,
     },
-    /// The OTLP exporter can't be made.
-    #[error("invalid OTLP endpoint {endpoint:?}")]
-    Exporter {
-        /// What was given.
-        endpoint: String,
-        /// What is wrong with it.
-        source: opentelemetry_otlp::ExporterBuildError,
-    },
+    /// The spans' exporter can't be made.
+    #[error(transparent)]
+    Exporter(#[from] ExportError),
     /// The metrics can't be registered.
     #[error("metrics can't be registered")]
     Metrics(#[source] opentelemetry_sdk::error::OTelSdkError),
@@ -112,19 +126,21 @@ impl Telemetry {
             .build();
         let registry = Registry::new();
         let meter = meter(&registry, resource.clone())?;
-        let tracer = config.otlp_endpoint.as_deref();
-        let tracer = tracer
-            .map(|endpoint| tracer_to(endpoint, config.trace_share, resource))
-            .transpose()?;
-        let filter = filter(&config.log)?;
-        let spans = tracer.as_ref().map(|provider| {
-            tracing_opentelemetry::layer().with_tracer(provider.tracer("posthaste"))
+        let exporting = config.otlp_endpoint.as_deref().map(|endpoint| Exporting {
+            endpoint,
+            protocol: config.otlp_protocol,
+            share: config.trace_share,
         });
+        let tracer = exporting
+            .map(|exporting| trace::tracing_to(&exporting, resource))
+            .transpose()?;
         tracing_subscriber::registry()
-            .with(filter)
-            .with(spans)
+            .with(filter(&config.log)?)
             .with(lines(config.log_format))
             .try_init()?;
+        if let Some(provider) = &tracer {
+            trace::record_with(provider.tracer("posthaste"));
+        }
         global::set_meter_provider(meter.clone());
         Ok(Self {
             tracer,
@@ -174,27 +190,6 @@ fn meter(registry: &Registry, resource: Resource) -> Result<SdkMeterProvider, Te
     Ok(SdkMeterProvider::builder()
         .with_reader(exporter)
         .with_view(crate::buckets::seconds)
-        .with_resource(resource)
-        .build())
-}
-
-fn tracer_to(
-    endpoint: &str,
-    share: f64,
-    resource: Resource,
-) -> Result<SdkTracerProvider, TelemetryError> {
-    let exporter = opentelemetry_otlp::SpanExporter::builder()
-        .with_tonic()
-        .with_endpoint(endpoint)
-        .build()
-        .map_err(|source| TelemetryError::Exporter {
-            endpoint: endpoint.to_owned(),
-            source,
-        })?;
-    let sampler = Sampler::ParentBased(Box::new(Sampler::TraceIdRatioBased(share)));
-    Ok(SdkTracerProvider::builder()
-        .with_batch_exporter(exporter)
-        .with_sampler(sampler)
         .with_resource(resource)
         .build())
 }

@@ -108,6 +108,33 @@ impl BrokerAdmin {
             .await;
     }
 
+    /// Declares a durable exchange without arguments.
+    pub async fn declare_exchange(&self, exchange: &str, kind: &str) {
+        let body = json!({"type": kind, "durable": true});
+        let path = ["exchanges", &self.vhost, exchange];
+        self.expect(Method::PUT, &path, Some(body)).await;
+    }
+
+    /// Deletes an exchange with its bindings.
+    pub async fn delete_exchange(&self, exchange: &str) {
+        let path = ["exchanges", &self.vhost, exchange];
+        self.expect(Method::DELETE, &path, None).await;
+    }
+
+    /// Sets a policy for the queues whose names match.
+    pub async fn set_policy(&self, name: &str, pattern: &str, definition: Value) {
+        let body = json!({"pattern": pattern, "definition": definition, "apply-to": "queues"});
+        let path = ["policies", &self.vhost, name];
+        self.expect(Method::PUT, &path, Some(body)).await;
+    }
+
+    /// Lets the virtual host's user write only to what matches.
+    pub async fn restrict_writes(&self, pattern: &str) {
+        let body = json!({"configure": ".*", "write": pattern, "read": ".*"});
+        let path = ["permissions", &self.vhost, &self.vhost];
+        self.expect(Method::PUT, &path, Some(body)).await;
+    }
+
     /// Deletes a queue with all it holds.
     pub async fn delete_queue(&self, queue: &str) {
         self.expect(Method::DELETE, &["queues", &self.vhost, queue], None)

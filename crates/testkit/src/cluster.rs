@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
-use std::process::{ExitStatus, Stdio};
+use std::process::{ExitStatus, Output, Stdio};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -136,6 +136,11 @@ impl Cluster {
     pub fn arguments(&mut self, role: Role, arguments: &[&str]) {
         self.arguments
             .insert(role, arguments.iter().map(ToString::to_string).collect());
+    }
+
+    /// Sets a variable of the environment that the program is started in from now on.
+    pub fn environment(&mut self, name: &'static str, value: impl Into<String>) {
+        self.environment.push((name, value.into()));
     }
 
     /// The API key, with every scope.
@@ -330,16 +335,22 @@ impl Cluster {
     /// Whether a role has logged this.
     #[must_use]
     pub fn log_has(&self, role: Role, what: &str) -> bool {
+        !self.logged(role, what).is_empty()
+    }
+
+    /// The lines that a role has logged with this in them.
+    #[must_use]
+    pub fn logged(&self, role: Role, what: &str) -> Vec<String> {
         let log = fs::read(self.log(role)).unwrap_or_default();
-        String::from_utf8_lossy(&log).contains(what)
+        let log = String::from_utf8_lossy(&log);
+        let lines = log.lines().filter(|line| line.contains(what));
+        lines.map(str::to_owned).collect()
     }
 
     /// The end of what a role has logged.
     #[must_use]
     pub fn log_tail(&self, role: Role) -> String {
-        let log = fs::read(self.log(role)).unwrap_or_default();
-        let log = String::from_utf8_lossy(&log);
-        let lines: Vec<&str> = log.lines().collect();
+        let lines = self.logged(role, "");
         lines[lines.len().saturating_sub(30)..].join("\n")
     }
 
@@ -361,12 +372,7 @@ impl Cluster {
     /// # Panics
     /// When the program can't be run.
     pub async fn try_run(&self, arguments: &[&str]) -> Result<String, String> {
-        let output = self
-            .command()
-            .args(arguments)
-            .output()
-            .await
-            .expect("the program runs");
+        let output = self.output(arguments).await;
         let said = if output.status.success() {
             Ok(output.stdout)
         } else {
@@ -377,6 +383,16 @@ impl Cluster {
             text.trim().to_owned()
         };
         said.map(text).map_err(text)
+    }
+
+    /// Runs a command of the program to its end, and returns all of what it said.
+    ///
+    /// # Panics
+    /// When the program can't be run.
+    pub async fn output(&self, arguments: &[&str]) -> Output {
+        let mut command = self.command();
+        let output = command.args(arguments).output().await;
+        output.expect("the program runs")
     }
 
     fn command(&self) -> Command {

@@ -11,6 +11,7 @@
 
 mod broker_admin;
 mod browser;
+mod collector;
 mod eventually;
 mod fetch;
 mod filling;
@@ -28,6 +29,7 @@ pub mod usage;
 pub use broker_admin::{BrokerAdmin, Depth, Message};
 pub use browser::Browser;
 pub use cluster::Cluster;
+pub use collector::{Collector, Span};
 pub use eventually::{Sighting, eventually};
 pub use fetch::{Fetched, fetch};
 pub use filling::Filling;

@@ -23,6 +23,7 @@ const REMOVAL_LIMIT: Duration = Duration::from_secs(15);
 pub struct Stack {
     /// Of the server's own database.
     postgres_url: String,
+    management_url: String,
     amqp_url: String,
     /// Of the servers.
     directory: PathBuf,
@@ -52,6 +53,7 @@ impl Stack {
             admin: BrokerAdmin::new(&servers.management_url, &name),
             amqp_url: amqp_url(&servers.amqp_url, &name, &password),
             postgres_url: servers.postgres_url.clone(),
+            management_url: servers.management_url.clone(),
             directory: servers.directory.clone(),
             name,
         };
@@ -76,6 +78,12 @@ impl Stack {
     #[must_use]
     pub fn amqp_url(&self) -> String {
         self.amqp_url.clone()
+    }
+
+    /// `http://…`: the broker's management API, for a user who may do anything.
+    #[must_use]
+    pub fn management_url(&self) -> &str {
+        &self.management_url
     }
 
     /// The name of the virtual host, of its user and of the database.

@@ -7,6 +7,7 @@ use bytes::Bytes;
 use domain::delivery::{Delivery, Due};
 use domain::dispatch::{Content, Custody, Dispatch, Payload};
 use domain::tier::Wait;
+use domain::trace::SpanId;
 use prost::Message;
 
 use crate::field::{self, DecodeError};
@@ -24,6 +25,8 @@ pub struct Target {
     /// How often its endpoint's gate has sent it away to wait: for want of room, by its circuit
     /// breaker, or by its rate limit.
     pub overflows: u32,
+    /// The span of the attempt before, where that was recorded.
+    pub attempt_before: Option<SpanId>,
 }
 
 impl Target {
@@ -35,6 +38,7 @@ impl Target {
             wait: Wait::NONE,
             custody: Custody::Sole,
             overflows: 0,
+            attempt_before: None,
         }
     }
 }
@@ -74,12 +78,14 @@ pub fn encode_one(dispatch: &Dispatch) -> Bytes {
         wait,
         custody,
         overflows,
+        attempt_before,
     } = dispatch;
     let target = Target {
         due: *due,
         wait: *wait,
         custody: *custody,
         overflows: *overflows,
+        attempt_before: *attempt_before,
     };
     encode(content, &[target])
 }
@@ -101,6 +107,7 @@ fn encode_target(target: &Target) -> proto::Target {
         wait_left_ms: field::millis(target.wait.left()),
         handed_over: target.custody == Custody::HandedOver,
         overflows: target.overflows,
+        attempt_before_span: target.attempt_before.map_or(0, SpanId::get),
     }
 }
 
@@ -153,5 +160,6 @@ fn decode_target(content: &Arc<Content>, target: &proto::Target) -> Result<Dispa
             Custody::Sole
         },
         overflows: target.overflows,
+        attempt_before: SpanId::new(target.attempt_before_span),
     })
 }

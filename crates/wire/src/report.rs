@@ -34,6 +34,7 @@ pub fn encode(report: &Report) -> Bytes {
         standing_attempt: report.standing.attempt().get().into(),
         standing: Some(encode_standing(report.standing)),
         attempt: report.attempt.as_ref().map(encode_attempt),
+        trace: field::proto_trace(&report.trace),
     };
     message.encode_to_vec().into()
 }
@@ -98,6 +99,7 @@ pub fn decode(item: Bytes) -> Result<Report, DecodeError> {
         standing: decode_standing(attempt, &standing)?,
         attempt: message.attempt.map(decode_attempt).transpose()?,
         at: field::instant(message.at_us, "at_us")?,
+        trace: field::trace(message.trace),
     })
 }
 

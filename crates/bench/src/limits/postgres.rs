@@ -131,5 +131,6 @@ fn reports(new: &NewEvent) -> impl Iterator<Item = Report> {
             extent: Extent::Whole,
         }),
         at: event.accepted_at,
+        trace: TraceContext::default(),
     })
 }

@@ -104,6 +104,18 @@ impl Route {
         self.exchange
     }
 
+    /// The exchange and the routing key without what there are many of: by it spans are named.
+    #[must_use]
+    pub fn template(&self) -> &'static str {
+        match self.exchange {
+            exchange::EVENTS => "posthaste.events:{lane}.{shard}",
+            exchange::DISPATCH => "posthaste.dispatch:{lane}.{shard}",
+            exchange::RETRY => "posthaste.retry:{tier}.{shard}",
+            exchange::RESULTS => "posthaste.results:attempts",
+            other => other,
+        }
+    }
+
     /// The routing key.
     #[must_use]
     pub fn key(&self) -> &str {

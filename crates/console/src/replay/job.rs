@@ -295,6 +295,7 @@ fn dispatch(again: Again) -> Dispatch {
         wait: Wait::NONE,
         custody: Custody::Sole,
         overflows: 0,
+        attempt_before: None,
     }
 }
 

@@ -53,6 +53,7 @@ pub(super) async fn deliver(api: &Api, again: Again<'_>) -> Result<Begun, Proble
         wait: Wait::NONE,
         custody: Custody::Sole,
         overflows: 0,
+        attempt_before: None,
     };
     api.publisher
         .publish(on_retry_lane(&dispatch, api.shards))

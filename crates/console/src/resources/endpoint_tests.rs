@@ -147,6 +147,7 @@ fn message(api: &Api, event: &Event, due: Due) -> Outgoing {
         wait: Wait::NONE,
         custody: Custody::Sole,
         overflows: 0,
+        attempt_before: None,
     };
     let body = wire::dispatch::encode_alone(&dispatch);
     let kind = MessageType::Dispatch.as_str();

@@ -49,6 +49,7 @@ pub(crate) async fn delivery(
         standing,
         attempt: attempt(standing, event.accepted_at),
         at: event.accepted_at,
+        trace: TraceContext::default(),
     };
     let batch = std::slice::from_ref(&report);
     world.store.record_reports(batch).await.unwrap();

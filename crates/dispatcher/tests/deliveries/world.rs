@@ -222,6 +222,7 @@ impl World {
             wait: Wait::NONE,
             custody: Custody::Sole,
             overflows: 0,
+            attempt_before: None,
         }
     }
 
@@ -423,6 +424,7 @@ impl World {
                 extent: Extent::Whole,
             }),
             at: accepted_at,
+            trace: TraceContext::default(),
         };
         self.store.record_reports(&[report]).await.unwrap();
     }
@@ -472,6 +474,7 @@ pub(crate) fn encode(dispatch: &Dispatch) -> Bytes {
         wait: dispatch.wait,
         custody: dispatch.custody,
         overflows: dispatch.overflows,
+        attempt_before: dispatch.attempt_before,
     };
     wire::dispatch::encode(&dispatch.content, &[target])
 }

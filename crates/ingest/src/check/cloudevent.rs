@@ -21,7 +21,7 @@ use domain::limits;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::draft::{Draft, Form};
+use super::draft::{Draft, Form, trace};
 use super::header;
 use super::json::{cut, payload, refused, text};
 use super::refusal::Refusal;
@@ -87,7 +87,8 @@ pub(crate) fn structured(body: &Bytes) -> Result<Draft, Refusal> {
         id: Some(identity((&event.source, "#/source"), (&event.id, "#/id"))?),
         ..Draft::default()
     };
-    Ok(draft.traced(event.traceparent.as_deref(), event.tracestate.as_deref()))
+    let (parent, state) = (event.traceparent, event.tracestate);
+    Ok(draft.traced(trace(parent.as_deref(), state.as_deref())))
 }
 
 /// Reads an event in binary mode: its attributes are headers, its payload is the body.
@@ -121,7 +122,8 @@ pub(crate) fn binary(headers: &HeaderMap, body: &Bytes) -> Result<Draft, Refusal
     };
     let traceparent = attribute("header:ce-traceparent")?;
     let tracestate = attribute("header:ce-tracestate")?;
-    Ok(draft.traced(traceparent.as_deref(), tracestate.as_deref()))
+    let trace = trace(traceparent.as_deref(), tracestate.as_deref());
+    Ok(draft.traced(trace))
 }
 
 fn version(version: &str, pointer: &'static str) -> Result<(), Refusal> {

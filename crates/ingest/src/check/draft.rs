@@ -57,20 +57,28 @@ impl Form {
 const TRACE_BYTES: usize = 512;
 
 impl Draft {
-    /// The same, with the trace that came beside it, as far as it is one. A trace of its own is
-    /// kept: the one beside it may be of a hop between.
-    pub(crate) fn traced(mut self, traceparent: Option<&str>, tracestate: Option<&str>) -> Self {
+    /// The same, with the trace that came beside it. A trace of its own is kept: the one beside it
+    /// may be of a hop between.
+    pub(crate) fn traced(self, beside: TraceContext) -> Self {
         if !self.trace.traceparent.is_empty() {
             return self;
         }
-        let fits = |text: &&str| text.len() <= TRACE_BYTES && text.is_ascii();
-        if let Some(traceparent) = traceparent.filter(fits).filter(|text| is_traceparent(text)) {
-            self.trace = TraceContext {
-                traceparent: traceparent.to_owned(),
-                tracestate: tracestate.filter(fits).unwrap_or_default().to_owned(),
-            };
+        Self {
+            trace: beside,
+            ..self
         }
-        self
+    }
+}
+
+/// The trace of these headers; none where they don't tell one.
+pub(crate) fn trace(traceparent: Option<&str>, tracestate: Option<&str>) -> TraceContext {
+    let fits = |text: &&str| text.len() <= TRACE_BYTES && text.is_ascii();
+    match traceparent.filter(fits).filter(|text| is_traceparent(text)) {
+        Some(traceparent) => TraceContext {
+            traceparent: traceparent.to_owned(),
+            tracestate: tracestate.filter(fits).unwrap_or_default().to_owned(),
+        },
+        None => TraceContext::default(),
     }
 }
 

@@ -10,7 +10,7 @@ mod nesting;
 mod refusal;
 
 pub(crate) use cloudevent::{binary, is_json, structured};
-pub(crate) use draft::Draft;
+pub(crate) use draft::{Draft, trace};
 pub(crate) use event::{Publisher, check, fresh_ids, tenant};
 pub(crate) use header::value;
 pub(crate) use json::{countable, envelope, items, payload, sized};

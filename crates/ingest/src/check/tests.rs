@@ -6,6 +6,7 @@ use domain::event::Identity;
 use domain::id::TenantId;
 use domain::limits;
 use domain::schema::Violation;
+use domain::trace::TraceContext;
 use proptest::prelude::*;
 use rstest::rstest;
 use store::AccessDirectory;
@@ -190,7 +191,8 @@ fn a_cloud_event_may_be_bare() {
 fn a_trace_of_its_own_is_kept() {
     let [own, hop] = ["1", "2"].map(|n| format!("00-{}-{}-01", n.repeat(32), n.repeat(16)));
     let more = format!(r#""id":"1","source":"/s","traceparent":"{own}""#);
-    let draft = cloud_event(&more).unwrap().traced(Some(&hop), Some("a=1"));
+    let beside = trace(Some(&hop), Some("a=1"));
+    let draft = cloud_event(&more).unwrap().traced(beside);
     assert_eq!(draft.trace.traceparent, own);
     assert_eq!(draft.trace.tracestate, "");
 }
@@ -217,13 +219,8 @@ fn a_million_levels_are_counted_without_a_stack() {
 #[test]
 fn trace_headers_are_taken_only_when_they_are_some() {
     let good = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
-    assert_eq!(
-        Draft::default()
-            .traced(Some(good), Some("a=1"))
-            .trace
-            .traceparent,
-        good
-    );
+    let taken = trace(Some(good), Some("a=1"));
+    assert_eq!((&*taken.traceparent, &*taken.tracestate), (good, "a=1"));
     for bad in [
         "",
         "garbage",
@@ -233,10 +230,7 @@ fn trace_headers_are_taken_only_when_they_are_some() {
         "00-0af7651916cd43dd8448eb211c80319c-0000000000000000-01",
         "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01-more",
     ] {
-        assert_eq!(
-            Draft::default().traced(Some(bad), None).trace.traceparent,
-            ""
-        );
+        assert_eq!(trace(Some(bad), Some("a=1")), TraceContext::default());
     }
 }
 

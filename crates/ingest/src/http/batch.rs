@@ -6,14 +6,15 @@ use axum::http::{HeaderMap, StatusCode};
 use bytes::Bytes;
 use domain::id::EventId;
 use domain::limits;
+use domain::trace::TraceContext;
 use futures::future::join_all;
 use serde::Serialize;
 use service::problem::Problem;
 use store::api_keys::Reach;
 use tokio::task::coop;
 
-use super::events::text;
 use super::problem::Fault;
+use super::traced::Traced;
 use super::{Api, body, key};
 use crate::check::{self, Draft, Publisher, Refusal};
 use crate::metrics::Way;
@@ -36,30 +37,35 @@ pub(super) async fn publish(
     State(api): State<Api>,
     request: Request,
 ) -> Result<(StatusCode, Json<Results>), Problem> {
-    let results = accept(&api, request).await;
-    let results = results.map_err(|fault| api.problem(fault))?;
+    let traced = Traced::begin(request.headers(), "/v1/events/batch");
+    let results = accept(&api, request, &traced.context).await;
+    let results = results.map_err(|fault| api.problem(fault));
+    let status = match &results {
+        Ok(results) => status(results),
+        Err(problem) => problem.status(),
+    };
+    traced.answered(status);
+    Ok((status, Json(Results { results: results? })))
+}
+
+fn status(results: &[Outcome]) -> StatusCode {
     let accepted = results
         .iter()
         .all(|one| matches!(one, Outcome::Accepted { .. }));
-    let status = if accepted {
+    if accepted {
         StatusCode::ACCEPTED
     } else {
         StatusCode::MULTI_STATUS
-    };
-    Ok((status, Json(Results { results })))
+    }
 }
 
-async fn accept(api: &Api, request: Request) -> Result<Vec<Outcome>, Fault> {
+async fn accept(api: &Api, request: Request, trace: &TraceContext) -> Result<Vec<Outcome>, Fault> {
     let (head, stream) = request.into_parts();
     let access = key::publisher(&api.acceptor, &head.headers).await?;
     let (split, read) = reading(&body::content_type(&head.headers)?)?;
     no_key(&head.headers)?;
     let body = body::read(stream, limits::BATCH_BODY_BYTES, &api.bodies).await?;
     let items = split(&body.bytes)?;
-    let trace = (
-        text(&head.headers, "traceparent"),
-        text(&head.headers, "tracestate"),
-    );
     let outcomes =
         items.iter().map(
             async |item| match one(api, access.reach, read, item, trace).await {
@@ -94,12 +100,12 @@ async fn one(
     reach: Reach,
     read: Read,
     item: &Bytes,
-    (traceparent, tracestate): (Option<&str>, Option<&str>),
+    trace: &TraceContext,
 ) -> Result<EventId, Fault> {
     // A thousand events are not read in one go: other requests have their turn in between.
     coop::consume_budget().await;
     check::sized(item, api.body_bytes)?;
-    let draft = read(item)?.traced(traceparent, tracestate);
+    let draft = read(item)?.traced(trace.clone());
     let publisher = Publisher::Key(reach);
     Ok(api.acceptor.accept(draft, publisher, Way::Http).await?)
 }

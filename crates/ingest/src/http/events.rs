@@ -9,6 +9,7 @@ use serde::Serialize;
 use service::problem::Problem;
 
 use super::problem::Fault;
+use super::traced::Traced;
 use super::{Api, body, key};
 use crate::check::{self, Draft, Publisher, Refusal};
 use crate::metrics::Way;
@@ -23,21 +24,23 @@ pub(super) async fn publish(
     State(api): State<Api>,
     request: Request,
 ) -> Result<(StatusCode, Json<Accepted>), Problem> {
-    let id = accept(&api, request).await;
-    let id = id.map_err(|fault| api.problem(fault))?;
-    Ok((StatusCode::ACCEPTED, Json(Accepted { id })))
+    let traced = Traced::begin(request.headers(), "/v1/events");
+    let id = accept(&api, request, &traced).await;
+    let id = id.map_err(|fault| api.problem(fault));
+    traced.answered(match &id {
+        Ok(_) => StatusCode::ACCEPTED,
+        Err(problem) => problem.status(),
+    });
+    Ok((StatusCode::ACCEPTED, Json(Accepted { id: id? })))
 }
 
-async fn accept(api: &Api, request: Request) -> Result<EventId, Fault> {
+async fn accept(api: &Api, request: Request, traced: &Traced) -> Result<EventId, Fault> {
     let (head, stream) = request.into_parts();
     let access = key::publisher(&api.acceptor, &head.headers).await?;
     let read = reading(&body::content_type(&head.headers)?, &head.headers)?;
     let body = body::read(stream, api.body_bytes, &api.bodies).await?;
     let draft = keyed(read(&head.headers, &body.bytes)?, &head.headers)?;
-    let draft = draft.traced(
-        text(&head.headers, "traceparent"),
-        text(&head.headers, "tracestate"),
-    );
+    let draft = draft.traced(traced.context.clone());
     let publisher = Publisher::Key(access.reach);
     Ok(api.acceptor.accept(draft, publisher, Way::Http).await?)
 }
@@ -80,8 +83,4 @@ fn keyed(draft: Draft, headers: &HeaderMap) -> Result<Draft, Refusal> {
             ..draft
         }),
     }
-}
-
-pub(super) fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
-    headers.get(name).and_then(|value| value.to_str().ok())
 }

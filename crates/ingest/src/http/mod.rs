@@ -5,6 +5,7 @@ mod body;
 mod events;
 mod key;
 mod problem;
+mod traced;
 
 use axum::Router;
 use axum::http::StatusCode;

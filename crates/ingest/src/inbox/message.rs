@@ -97,10 +97,10 @@ pub(super) fn read(delivered: &Delivered) -> Result<Vec<Item>, Refusal> {
     let item = |(number, body): (usize, Bytes)| {
         let message_id = message_id(number);
         let draft = check::sized(&body, limits::EVENT_BODY_BYTES).and_then(|()| read(&body));
-        let headers = &properties.headers;
+        let text = |name| properties.headers.text(name);
         let draft = draft.map(|draft| Draft {
             id: draft.id.clone().or_else(|| message_id.clone()),
-            ..draft.traced(headers.text("traceparent"), headers.text("tracestate"))
+            ..draft.traced(check::trace(text("traceparent"), text("tracestate")))
         });
         Item {
             body,

@@ -2,10 +2,12 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that fails here says where")]
 
+mod configuration;
 mod dead_letters;
 mod delivery;
 mod demonstration;
 mod deployment;
+mod doctor;
 mod embedding;
 mod exposition;
 mod fairness;
@@ -28,3 +30,4 @@ mod replays;
 mod retrying;
 mod schemas;
 mod support;
+mod traces;

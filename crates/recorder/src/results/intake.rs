@@ -6,6 +6,7 @@ use bytes::Bytes;
 use domain::breaker::BreakerNotice;
 use domain::loss::Watermark;
 use domain::report::Report;
+use service::trace::{Hop, Step};
 use wire::{DecodeError, MessageType};
 
 /// What came in together.
@@ -17,6 +18,8 @@ pub(super) struct Intake {
     /// What nobody can read, each item alone on its way to the dead letters.
     pub(super) parked: Vec<Outgoing>,
     pub(super) ackers: Vec<Acker>,
+    /// The spans of reports whose traces are recorded.
+    pub(super) hops: Vec<Hop>,
 }
 
 /// Why an item has no place.
@@ -44,7 +47,7 @@ impl Intake {
         let kind = message.properties.kind.as_deref();
         let placed = match kind.and_then(MessageType::from_name) {
             Some(MessageType::Report) => {
-                wire::report::decode(item.clone()).map(|report| self.reports.push(report))
+                wire::report::decode(item.clone()).map(|report| self.take_report(message, report))
             }
             Some(MessageType::Watermark) => wire::watermark::decode(item.clone())
                 .map(|watermark| self.watermarks.push(watermark)),
@@ -64,6 +67,14 @@ impl Intake {
         }
     }
 
+    fn take_report(&mut self, message: &Delivered, report: Report) {
+        if report.trace.is_sampled() {
+            let hop = Hop::within(&report.trace, || process(message, &report));
+            self.hops.push(hop);
+        }
+        self.reports.push(report);
+    }
+
     fn park_item(&mut self, message: &Delivered, item: Bytes, why: &Misfit) {
         self.park(message, wire::batch::join(vec![item]), why);
     }
@@ -72,4 +83,10 @@ impl Intake {
         let letter = message.letter(Route::dead(), "undecodable", &why.to_string());
         self.parked.push(Outgoing { body, ..letter });
     }
+}
+
+fn process(message: &Delivered, report: &Report) -> Step {
+    Step::process(&message.exchange, &message.routing_key, &message.queue)
+        .of("posthaste.event.id", report.event)
+        .of("posthaste.delivery.id", report.delivery.id)
 }

@@ -114,6 +114,7 @@ impl Rig {
                 extent: Extent::Whole,
             }),
             at: now,
+            trace: TraceContext::default(),
         }
     }
 

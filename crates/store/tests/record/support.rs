@@ -185,6 +185,7 @@ pub(crate) fn report(event: &Event, endpoint: EndpointId, standing: Standing) ->
         standing,
         attempt: None,
         at: now(),
+        trace: TraceContext::default(),
     }
 }
 

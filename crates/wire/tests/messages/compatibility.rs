@@ -27,12 +27,25 @@ fn fixtures() -> Vec<Fixture> {
         let check = move |item| assert_eq!(wire::accepted::decode(item).unwrap(), event);
         fixtures.push((name, bytes, Box::new(check)));
     }
-    for (name, content) in [
-        ("dispatch_inline", samples::inline()),
-        ("dispatch_stored", samples::stored()),
+    for (name, content, targets) in [
+        (
+            "dispatch_inline",
+            samples::inline(),
+            samples::targets().to_vec(),
+        ),
+        (
+            "dispatch_stored",
+            samples::stored(),
+            samples::targets().to_vec(),
+        ),
+        (
+            "dispatch_traced",
+            samples::inline(),
+            vec![samples::traced()],
+        ),
     ] {
-        let bytes = wire::dispatch::encode(&content, &samples::targets());
-        let expected = samples::dispatches(content);
+        let bytes = wire::dispatch::encode(&content, &targets);
+        let expected = samples::dispatches(content, &targets);
         let check = move |item| assert_eq!(wire::dispatch::decode(item).unwrap(), expected);
         fixtures.push((name, bytes, Box::new(check)));
     }

@@ -12,6 +12,7 @@ fn target(dispatch: &Dispatch) -> Target {
         wait: dispatch.wait,
         custody: dispatch.custody,
         overflows: dispatch.overflows,
+        attempt_before: dispatch.attempt_before,
     }
 }
 

@@ -15,7 +15,7 @@ use domain::outcome::{Failure, Observed};
 use domain::report::{AttemptReport, Extent, Report, Standing};
 use domain::schema::Violation;
 use domain::tier::Wait;
-use domain::trace::TraceContext;
+use domain::trace::{SpanId, TraceContext};
 use time::OffsetDateTime;
 use uuid::Uuid;
 use wire::dispatch::Target;
@@ -136,12 +136,22 @@ pub(crate) fn targets() -> [Target; 2] {
         wait: Wait::resumed(Duration::from_millis(90_500), Duration::from_millis(30_500)),
         custody: Custody::HandedOver,
         overflows: 3,
+        attempt_before: None,
     };
     [first, replay]
 }
 
-/// What decoding `content` with [`targets`] gives.
-pub(crate) fn dispatches(content: Content) -> Vec<Dispatch> {
+/// A retry whose first attempt was recorded as a span.
+pub(crate) fn traced() -> Target {
+    let [_, replay] = targets();
+    Target {
+        attempt_before: SpanId::new(0x00f0_67aa_0ba9_02b7),
+        ..replay
+    }
+}
+
+/// What decoding `content` with these targets gives.
+pub(crate) fn dispatches(content: Content, targets: &[Target]) -> Vec<Dispatch> {
     let content = Arc::new(content);
     let dispatch = |target: Target| Dispatch {
         content: Arc::clone(&content),
@@ -149,8 +159,9 @@ pub(crate) fn dispatches(content: Content) -> Vec<Dispatch> {
         wait: target.wait,
         custody: target.custody,
         overflows: target.overflows,
+        attempt_before: target.attempt_before,
     };
-    targets().map(dispatch).into()
+    targets.iter().copied().map(dispatch).collect()
 }
 
 fn delivery() -> Delivery {
@@ -180,11 +191,12 @@ fn report(standing: Standing, observed: Option<Observed>) -> Report {
         standing,
         attempt: made,
         at: at(1_764_000_001_012_345),
+        trace: TraceContext::default(),
     }
 }
 
 /// A report of each standing, by the name of its fixture.
-pub(crate) fn reports() -> [(&'static str, Report); 6] {
+pub(crate) fn reports() -> [(&'static str, Report); 7] {
     let made = attempt(2);
     let answered = |status, retry_after| {
         Some(Observed::Answered {
@@ -225,6 +237,13 @@ pub(crate) fn reports() -> [(&'static str, Report); 6] {
         (
             "report_cancelled",
             report(Standing::Cancelled { attempt: made }, None),
+        ),
+        (
+            "report_traced",
+            Report {
+                trace: trace(),
+                ..report(delivered, answered(200, None))
+            },
         ),
     ]
 }

@@ -15,13 +15,14 @@ use domain::outcome::{Failure, Observed};
 use domain::report::{AttemptReport, Extent, Report, Standing};
 use domain::schema::Violation;
 use domain::tier::Wait;
-use domain::trace::TraceContext;
+use domain::trace::{SpanId, TraceContext};
 use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
 use proptest::sample::select;
 use time::OffsetDateTime;
 use uuid::Uuid;
+use wire::dispatch::Target;
 use wire::inbox::InboxEvent;
 
 fn id<K: Kind>() -> impl Strategy<Value = Id<K>> {
@@ -118,9 +119,11 @@ prop_compose! {
         left_ms: u64,
         custody in select(&[Custody::Sole, Custody::HandedOver]),
         overflows: u32,
-    ) -> (Due, Wait, Custody, u32) {
+        before: u64,
+    ) -> Target {
         let wait = Wait::resumed(Duration::from_millis(total_ms), Duration::from_millis(left_ms));
-        (Due { delivery, attempt }, wait, custody, overflows)
+        let due = Due { delivery, attempt };
+        Target { due, wait, custody, overflows, attempt_before: SpanId::new(before) }
     }
 }
 
@@ -128,12 +131,13 @@ prop_compose! {
 pub(crate) fn dispatches() -> impl Strategy<Value = (Arc<Content>, Vec<Dispatch>)> {
     (content(), vec(onward(), 0..6)).prop_map(|(content, onward)| {
         let content = Arc::new(content);
-        let dispatch = |(due, wait, custody, overflows)| Dispatch {
+        let dispatch = |target: Target| Dispatch {
             content: Arc::clone(&content),
-            due,
-            wait,
-            custody,
-            overflows,
+            due: target.due,
+            wait: target.wait,
+            custody: target.custody,
+            overflows: target.overflows,
+            attempt_before: target.attempt_before,
         };
         let dispatches = onward.into_iter().map(dispatch).collect();
         (content, dispatches)
@@ -196,8 +200,9 @@ prop_compose! {
         standing in standing(),
         attempt in option::of(made()),
         at in instant(),
+        trace in trace(),
     ) -> Report {
-        Report { delivery, event, event_type, tenant, accepted_at, standing, attempt, at }
+        Report { delivery, event, event_type, tenant, accepted_at, standing, attempt, at, trace }
     }
 }
 
