@@ -1,9 +1,12 @@
 //! The command line: an enum of commands and one match.
 
+use std::path::PathBuf;
+
 use clap::{Parser, Subcommand};
 use service::telemetry::{Telemetry, TelemetryConfig};
 
-use crate::cmd::{endpoints, keys, listen, migrate, publish, reconcile, replays, topology};
+use crate::cmd::{config, endpoints, keys, listen, migrate, publish, reconcile, replays, topology};
+use crate::settings::File;
 use crate::{demo, roles, up};
 
 /// Delivers webhooks: publish an event, and every endpoint that subscribed to it gets it, signed,
@@ -15,6 +18,12 @@ pub(crate) struct Cli {
     command: Command,
     #[command(flatten)]
     telemetry: TelemetryConfig,
+    /// A file of settings, in TOML; `posthaste config` prints one.
+    #[arg(long, global = true, env = "POSTHASTE_CONFIG", value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// What stands in it.
+    #[arg(skip)]
+    pub(crate) file: File,
 }
 
 #[derive(Debug, Subcommand)]
@@ -26,6 +35,7 @@ enum Command {
     Dispatcher(Box<roles::Dispatcher>),
     Recorder(Box<roles::Recorder>),
     Console(Box<roles::Console>),
+    Config(config::Config),
     Migrate(migrate::Migrate),
     Reconcile(reconcile::Reconcile),
     Topology(topology::TopologyCommand),
@@ -48,6 +58,10 @@ impl Cli {
             Command::Recorder(role) => role.run(started("recorder")?).await,
             Command::Console(role) => role.run(started("console")?).await,
             Command::Demo(demo) => Box::pin(demo::run(demo, self.telemetry)).await,
+            Command::Config(command) => {
+                config::run(&command, &self.file);
+                Ok(())
+            }
             Command::Migrate(migrate) => migrate::run(migrate).await,
             Command::Reconcile(command) => Box::pin(reconcile::run(command)).await,
             Command::Topology(command) => topology::run(command).await,

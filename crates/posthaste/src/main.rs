@@ -2,8 +2,6 @@
 
 use std::process::ExitCode;
 
-use clap::Parser;
-
 mod cli;
 mod client;
 mod cmd;
@@ -12,6 +10,7 @@ mod demo;
 mod ground;
 mod out;
 mod roles;
+mod settings;
 mod up;
 
 #[global_allocator]
@@ -22,7 +21,11 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 const OPEN_FILES: u64 = 65_536;
 
 fn main() -> ExitCode {
-    let command = cli::Cli::parse();
+    let variables = std::env::vars_os().map(|(name, _)| name);
+    let command = match settings::read(std::env::args_os().collect(), variables) {
+        Ok(command) => command,
+        Err(error) => return fail(&error),
+    };
     // One provider for the process; only a second call could fail.
     let _ = rustls::crypto::ring::default_provider().install_default();
     // Without it there are fewer connections at once, and what can't be opened is tried again.

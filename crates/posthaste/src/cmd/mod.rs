@@ -1,5 +1,6 @@
 //! The commands for people, one a file.
 
+pub(crate) mod config;
 pub(crate) mod endpoints;
 pub(crate) mod keys;
 pub(crate) mod listen;

@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that fails here says where")]
 
+mod configuration;
 mod dead_letters;
 mod delivery;
 mod demonstration;
