@@ -7,7 +7,7 @@ use service::telemetry::{Telemetry, TelemetryConfig};
 
 use crate::cmd::{config, endpoints, keys, listen, migrate, publish, reconcile, replays, topology};
 use crate::settings::File;
-use crate::{demo, roles, up};
+use crate::{demo, doctor, roles, up};
 
 /// Delivers webhooks: publish an event, and every endpoint that subscribed to it gets it, signed,
 /// at least once, retried with exponential backoff.
@@ -36,6 +36,7 @@ enum Command {
     Recorder(Box<roles::Recorder>),
     Console(Box<roles::Console>),
     Config(config::Config),
+    Doctor(doctor::Doctor),
     Migrate(migrate::Migrate),
     Reconcile(reconcile::Reconcile),
     Topology(topology::TopologyCommand),
@@ -62,6 +63,7 @@ impl Cli {
                 config::run(&command, &self.file);
                 Ok(())
             }
+            Command::Doctor(doctor) => Box::pin(doctor::run(doctor)).await,
             Command::Migrate(migrate) => migrate::run(migrate).await,
             Command::Reconcile(command) => Box::pin(reconcile::run(command)).await,
             Command::Topology(command) => topology::run(command).await,

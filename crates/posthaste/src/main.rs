@@ -7,6 +7,7 @@ mod client;
 mod cmd;
 mod connections;
 mod demo;
+mod doctor;
 mod ground;
 mod out;
 mod roles;

@@ -102,6 +102,11 @@ impl Keyring {
         &self.keys[0].name
     }
 
+    /// Whether there is a key of this name.
+    pub(crate) fn has(&self, name: &str) -> bool {
+        self.keys.iter().any(|key| *key.name == *name)
+    }
+
     /// Encrypts with the current key.
     pub(crate) fn seal(&self, owner: Owner, plain: &[u8]) -> Result<Sealed, StoreError> {
         let key = &self.keys[0];

@@ -44,6 +44,7 @@ pub mod lost;
 pub mod operational;
 pub mod replays;
 mod reports;
+pub mod server;
 pub mod stats;
 pub mod troubled;
 

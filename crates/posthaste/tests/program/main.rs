@@ -6,6 +6,7 @@ mod configuration;
 mod dead_letters;
 mod delivery;
 mod demonstration;
+mod doctor;
 mod fairness;
 mod filters;
 mod gone;

@@ -26,6 +26,7 @@ mod replays;
 mod reports;
 mod schema;
 mod secrets;
+mod server;
 mod sessions;
 mod settings;
 mod stats;
