@@ -2,6 +2,8 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that fails here says where")]
 
+mod accessibility;
+mod contract;
 mod dead_letters;
 mod delivery;
 mod demonstration;
@@ -11,9 +13,11 @@ mod gone;
 mod health;
 mod kill;
 mod leaving_alone;
+mod libraries;
 mod log;
 mod management;
 mod operator;
+mod pictures;
 mod portal;
 mod publishers;
 mod publishing;
@@ -21,5 +25,6 @@ mod quarantine;
 mod recovery;
 mod replays;
 mod retrying;
+mod scene;
 mod schemas;
 mod support;
