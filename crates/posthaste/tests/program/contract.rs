@@ -42,6 +42,8 @@ async fn the_console_answers_as_its_document_says() {
     ] {
         let mut schemathesis = Command::new("python3");
         schemathesis
+            // It writes down what it found where it runs.
+            .current_dir(env!("CARGO_TARGET_TMPDIR"))
             .env("PYTHONPATH", &library)
             .args(["-m", "schemathesis.cli", "--config-file"])
             .arg(&settings)
