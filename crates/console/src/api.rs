@@ -26,6 +26,8 @@ use crate::resources::{
     settings, signature_check, simulation, tenants, troubled,
 };
 
+mod refusals;
+
 /// What every request is served with.
 #[derive(Clone)]
 pub(crate) struct Api {
@@ -44,7 +46,10 @@ pub(crate) struct Api {
     info(
         title = "Posthaste management API",
         description = "Tenants, endpoints, events, deliveries and what became of them.\n\n\
-            Every error is a problem (RFC 9457) that says what to do. Lists answer \
+            Every error is a problem (RFC 9457) that says what to do. Besides what each call \
+            lists, it answers 401 without a key that is known, 403 without the scope, 404 for what \
+            isn't there or not for the key, 400, 413, 415 and 422 for parameters and bodies that \
+            can't be used, and 503 while the record or the broker is away.\n\nLists answer \
             `{data, next_cursor}`; pass `next_cursor` as `cursor` for the next page. Unknown \
             members of a body are refused by name.",
         license(name = "Apache-2.0", identifier = "Apache-2.0"),
@@ -140,12 +145,19 @@ fn routes() -> OpenApiRouter<Api> {
 /// The description of the API, OpenAPI 3.1.
 #[must_use]
 pub fn openapi() -> utoipa::openapi::OpenApi {
-    routes().split_for_parts().1
+    described().1
+}
+
+/// The routes, and the document with all that they answer.
+fn described() -> (Router<Api>, utoipa::openapi::OpenApi) {
+    let (router, mut document) = routes().split_for_parts();
+    refusals::describe(&mut document);
+    (router, document)
 }
 
 /// Everything that is served.
 pub(crate) fn router(api: Api) -> Router {
-    let (router, document) = routes().split_for_parts();
+    let (router, document) = described();
     router
         .route("/openapi.json", get(async move || Json(document)))
         .merge(dashboard::router(&api))

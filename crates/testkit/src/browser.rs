@@ -8,6 +8,8 @@ use std::process::Stdio;
 use std::thread;
 use std::time::Duration;
 
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
 use bytes::Bytes;
 use http::{Method, Request};
 use http_body_util::Full;
@@ -24,6 +26,26 @@ const PATIENCE: Duration = Duration::from_secs(60);
 
 /// What the protocol names an element by.
 const ELEMENT: &str = "element-6066-11e4-a52e-4f735466cecf";
+
+/// How a browser shows pages.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct View {
+    /// In CSS pixels.
+    pub width: u16,
+    /// In CSS pixels.
+    pub height: u16,
+    /// What the reader prefers.
+    pub scheme: Scheme,
+}
+
+/// What colours a reader prefers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Scheme {
+    /// Dark on light.
+    Light,
+    /// Light on dark.
+    Dark,
+}
 
 /// A browser with one window. Dropping it ends both the browser and its driver.
 #[derive(Debug)]
@@ -143,6 +165,40 @@ impl Browser {
     pub async fn run(&self, script: &str) -> Value {
         let body = json!({"script": script, "args": []});
         self.post("/execute/sync", &body).await
+    }
+
+    /// Shows pages so from now on.
+    ///
+    /// # Panics
+    /// When the browser is gone.
+    pub async fn view(&self, view: View) {
+        let size = json!({"width": view.width, "height": view.height,
+            "deviceScaleFactor": 1, "mobile": view.width < 600});
+        self.devtools("Emulation.setDeviceMetricsOverride", &size)
+            .await;
+        let value = match view.scheme {
+            Scheme::Light => "light",
+            Scheme::Dark => "dark",
+        };
+        let media = json!({"features": [{"name": "prefers-color-scheme", "value": value}]});
+        self.devtools("Emulation.setEmulatedMedia", &media).await;
+    }
+
+    /// A picture of the whole page, as WebP.
+    ///
+    /// # Panics
+    /// When the browser is gone.
+    pub async fn picture(&self) -> Vec<u8> {
+        let how = json!({"format": "webp", "quality": 80, "captureBeyondViewport": true});
+        let taken = self.devtools("Page.captureScreenshot", &how).await;
+        let data = taken["data"].as_str().expect("a picture has data");
+        BASE64_STANDARD.decode(data).expect("a picture is Base64")
+    }
+
+    /// Gives the browser one of its own commands, beside the protocol's.
+    async fn devtools(&self, command: &str, params: &Value) -> Value {
+        let body = json!({"cmd": command, "params": params});
+        self.post("/goog/cdp/execute", &body).await
     }
 
     /// The text of the page, once it holds `expected`.

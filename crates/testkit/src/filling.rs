@@ -45,7 +45,7 @@ impl Stack {
         run(&client, include_str!("filling/directory.sql"), &of_all).await;
         let events = filling.attempts / ATTEMPTS_PER_EVENT / u32::from(filling.days);
         for (number, day) in days(&client, filling.days).await.into_iter().enumerate() {
-            tell(day.to_string());
+            tell(day.clone());
             let of_day = [
                 ("day", day),
                 ("number", number.to_string()),

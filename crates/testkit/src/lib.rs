@@ -27,7 +27,7 @@ pub mod receiver;
 pub mod usage;
 
 pub use broker_admin::{BrokerAdmin, Depth, Message};
-pub use browser::Browser;
+pub use browser::{Browser, Scheme, View};
 pub use cluster::Cluster;
 pub use collector::{Collector, Span};
 pub use eventually::{Sighting, eventually};

@@ -138,7 +138,9 @@ impl Reference {
 impl Operation {
     fn of(method: &'static str, path: &str, described: &Value) -> Self {
         let parameters = described["parameters"].as_array().into_iter().flatten();
-        let answers = members(&described["responses"]).map(|(status, one)| Answer {
+        // What every call may answer besides is said once, at the head of the page.
+        let answers = members(&described["responses"]).filter(|(_, one)| one.get("$ref").is_none());
+        let answers = answers.map(|(status, one)| Answer {
             description: said(&one["description"], status),
             body: content(one),
             status: status.clone(),

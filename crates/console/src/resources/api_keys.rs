@@ -46,6 +46,7 @@ pub(crate) struct Made {
 /// An API key to be made.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = NewApiKey)]
 pub(crate) struct ToCreate {
     pub(crate) name: String,
     /// `publish`, `read`, `manage`; at least one.

@@ -16,6 +16,7 @@ use crate::problem;
 
 /// An entry of the audit.
 #[derive(Serialize, ToSchema)]
+#[schema(as = AuditEntry)]
 pub(crate) struct Entry {
     #[schema(example = "aud_0193a5c8e0b87c3aa1f2c9d8e7f60512")]
     pub(crate) id: String,

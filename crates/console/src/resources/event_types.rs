@@ -24,6 +24,7 @@ use crate::query::Query;
 
 /// An event type.
 #[derive(Serialize, ToSchema)]
+#[schema(as = EventTypeEntry)]
 pub(crate) struct Entry {
     #[schema(example = "shipment.created")]
     pub(crate) name: String,
@@ -31,7 +32,7 @@ pub(crate) struct Entry {
     /// A payload, as text.
     pub(crate) example: String,
     /// What its payloads look like, as JSON Schema; null without.
-    #[schema(value_type = Object)]
+    #[schema(value_type = serde_json::Value)]
     pub(crate) schema: Option<Box<RawValue>>,
     /// What becomes of an event whose payload violates the schema: `off` (nothing), `warn`
     /// (accepted, and recorded with it), `enforce` (refused).
@@ -68,14 +69,15 @@ pub(crate) struct Catalogue {
 /// What an event type is.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = NewEventType)]
 pub(crate) struct ToPut {
     pub(crate) description: String,
     /// A payload: any JSON.
-    #[schema(value_type = Object)]
+    #[schema(value_type = serde_json::Value)]
     pub(crate) example: Box<RawValue>,
     /// What its payloads look like, as JSON Schema: draft 2020-12, or the one that `$schema`
     /// names. Left out, there is none any more.
-    #[schema(value_type = Option<Object>)]
+    #[schema(value_type = Option<serde_json::Value>)]
     pub(crate) schema: Option<Box<RawValue>>,
     /// `off` (the default), `warn` or `enforce`.
     pub(crate) schema_mode: Option<String>,

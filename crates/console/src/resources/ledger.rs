@@ -46,6 +46,7 @@ pub(crate) struct Account {
 
 /// The ledger of all tenants.
 #[derive(Serialize, ToSchema)]
+#[schema(as = WholeLedger)]
 pub(crate) struct Whole {
     #[serde(flatten)]
     pub(crate) account: Account,

@@ -23,6 +23,7 @@ use crate::problem;
 /// A link to be made.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = NewPortalLink)]
 pub(crate) struct ToCreate {
     /// How long it can be opened, 10 to 3,600 seconds; 300, if left out.
     #[schema(example = 300)]

@@ -33,6 +33,7 @@ pub(crate) use view::{ByState, DryRun, Replay, WithOutcomes};
 /// What is changed of a replay.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = ReplayChanges)]
 pub(crate) struct Changes {
     /// Deliveries a second, 1 to 5,000.
     pub(crate) rate: Option<u16>,

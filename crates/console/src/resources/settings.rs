@@ -30,6 +30,7 @@ pub(crate) struct Settings {
 /// What to set. A member that is left out, or null, goes back to what is built in.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = NewSettings)]
 pub(crate) struct ToPut {
     /// The waits between attempts, in seconds.
     #[serde(default)]

@@ -42,6 +42,7 @@ impl From<store::tenants::Tenant> for Tenant {
 /// A tenant to be made.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = NewTenant)]
 pub(crate) struct ToCreate {
     #[schema(example = "Acme")]
     name: String,

@@ -1,5 +1,8 @@
 //! The OpenAPI document, as a list of what may be asked.
 
+use std::collections::HashSet;
+use std::fs;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use axum::http::Method;
@@ -66,4 +69,35 @@ pub(crate) fn operations() -> Vec<Operation> {
             })
         })
         .collect()
+}
+
+/// Of two schemas of one name the document would have one, and say of the other what isn't so.
+#[test]
+fn no_two_schemas_share_a_name() {
+    let mut names = HashSet::new();
+    for source in sources(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src")) {
+        let source = fs::read_to_string(source).unwrap();
+        for described in source.split("ToSchema)]\n").skip(1) {
+            let (attributes, own) = described.split_once("struct ").unwrap();
+            let renamed = attributes.split_once("schema(as = ").map(|(_, name)| name);
+            let name = renamed.unwrap_or(own);
+            let end = name.find(|c: char| !c.is_ascii_alphanumeric());
+            let name = name[..end.unwrap_or(name.len())].to_owned();
+            assert!(names.insert(name.clone()), "there are two schemas {name}");
+        }
+    }
+    assert!(names.len() > 30, "only {} schemas were found", names.len());
+}
+
+fn sources(folder: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(folder).unwrap();
+    let paths = entries.map(|entry| entry.unwrap().path());
+    let below = |path: PathBuf| {
+        if path.is_dir() {
+            sources(&path)
+        } else {
+            vec![path]
+        }
+    };
+    paths.flat_map(below).collect()
 }

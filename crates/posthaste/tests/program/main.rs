@@ -2,7 +2,9 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that fails here says where")]
 
+mod accessibility;
 mod configuration;
+mod contract;
 mod dead_letters;
 mod delivery;
 mod demonstration;
@@ -16,11 +18,13 @@ mod gone;
 mod health;
 mod kill;
 mod leaving_alone;
+mod libraries;
 mod log;
 mod management;
 mod metrics;
 mod operations;
 mod operator;
+mod pictures;
 mod portal;
 mod publishers;
 mod publishing;
@@ -28,6 +32,7 @@ mod quarantine;
 mod recovery;
 mod replays;
 mod retrying;
+mod scene;
 mod schemas;
 mod support;
 mod traces;

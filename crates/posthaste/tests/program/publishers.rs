@@ -1,17 +1,15 @@
 //! Platforms publish to the inbox with their own libraries: Python's pika and Node's amqplib.
-//!
-//! The libraries are installed from their registries, pinned, into this test's own directory. A
-//! machine without Python or Node, or without a way to their registries, is told about; under
-//! `CI` a tool that is there must work.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
-use crate::support::{PROGRAM, payload};
 use serde_json::json;
 use testkit::receiver::{Receiver, Respond};
 use testkit::{Cluster, Stack};
+
+use crate::libraries::installed;
+use crate::support::{PROGRAM, payload};
 
 const DEADLINE: Duration = Duration::from_secs(60);
 
@@ -90,39 +88,4 @@ async fn arrives(publisher: &mut Command) {
             r#"{"via":"protobuf"}"#
         ]
     );
-}
-
-/// Installs a library where this test keeps such things, unless it is there; none where that can't
-/// be done.
-fn installed(tool: &str, install: &[&str], library: &str) -> Option<PathBuf> {
-    let directory = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("publisher-{library}"));
-    let done = directory.join("installed");
-    if done.exists() {
-        return Some(directory);
-    }
-    let output = Command::new(tool)
-        .args(install)
-        .arg(&directory)
-        .arg(library)
-        .output();
-    let reason = match output {
-        Ok(output) if output.status.success() => {
-            std::fs::write(&done, library).expect("the directory is writable");
-            return Some(directory);
-        }
-        Ok(output) => {
-            let reason = String::from_utf8_lossy(&output.stderr).into_owned();
-            assert!(
-                std::env::var_os("CI").is_none(),
-                "{library} was not installed: {reason}"
-            );
-            reason
-        }
-        Err(error) => error.to_string(),
-    };
-    #[expect(clippy::print_stdout, reason = "who reads the test run should know")]
-    {
-        println!("skipped: {library} is not to be had here: {reason}");
-    }
-    None
 }

@@ -39,6 +39,7 @@ pub(crate) struct Filter {
 /// Which open dead letters something is done to; what is left out selects all.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = DeadLetterSelection)]
 pub(crate) struct Whole {
     /// `delivery`, `poison` or `rejected`.
     pub(crate) kind: Option<String>,
@@ -61,6 +62,7 @@ pub(crate) struct Whole {
 /// Which of a tenant's open dead deliveries something is done to; what is left out selects all.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = DeadLetterSelectionOfTenant)]
 pub(crate) struct WholeOfTenant {
     /// `exhausted` or `gone`.
     pub(crate) reason: Option<String>,

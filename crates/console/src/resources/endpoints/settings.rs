@@ -23,6 +23,7 @@ use crate::resources::{own_headers, text};
 /// An endpoint to be registered.
 #[derive(Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = NewEndpoint)]
 pub(crate) struct ToCreate {
     /// Where events are posted: https, and not inside.
     #[schema(example = "https://example.com/webhooks")]
@@ -60,6 +61,7 @@ pub(crate) struct ToCreate {
 /// What to change of an endpoint.
 #[derive(Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = EndpointChanges)]
 pub(crate) struct Changes {
     pub(crate) url: Option<String>,
     pub(crate) event_types: Option<Vec<String>>,

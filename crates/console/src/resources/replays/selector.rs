@@ -14,6 +14,7 @@ use crate::resources::text;
 /// A replay to be made: one of `deliveries`, `everything`, `failed` and `missed`.
 #[derive(Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = NewReplay)]
 pub(crate) struct ToCreate {
     /// These deliveries, 1 to 1,000, whatever became of them.
     #[schema(example = json!(["dlv_0193a5c8e0b87c3aa1f2c9d8e7f60512"]))]
