@@ -28,7 +28,7 @@ pub(crate) use disable::disable_gone;
 pub(crate) use observe::{begin_anew, forget_failures, observe};
 
 /// The most held deliveries of an endpoint that are counted.
-pub const HELD_COUNTED: u16 = 10_000;
+pub const HELD_COUNTED: u16 = 1_000;
 
 /// An endpoint's health as its owner sees it.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]

@@ -128,7 +128,7 @@ impl State {
 fn held(held: u64) -> String {
     match held {
         0 => String::new(),
-        held if held > 10_000 => ", over 10,000 held".to_owned(),
+        held if held > 1_000 => ", over 1,000 held".to_owned(),
         held => format!(", {held} held"),
     }
 }
@@ -148,6 +148,6 @@ mod tests {
     fn what_is_held() {
         assert_eq!(held(0), "");
         assert_eq!(held(312), ", 312 held");
-        assert_eq!(held(10_001), ", over 10,000 held");
+        assert_eq!(held(1_001), ", over 1,000 held");
     }
 }

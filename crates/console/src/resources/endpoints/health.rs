@@ -26,7 +26,7 @@ pub(crate) struct Health {
     /// Why the last one failed that did.
     #[schema(example = "connection refused")]
     pub(crate) last_failure: Option<String>,
-    /// How many deliveries are held until it is enabled, counted to 10,001.
+    /// How many deliveries are held until it is enabled, counted to 1,001.
     pub(crate) held: u64,
 }
 
@@ -79,6 +79,6 @@ mod tests {
     fn what_is_held_is_said_where_something_is() {
         assert_eq!(held(0), "");
         assert_eq!(held(312), ", 312 held");
-        assert_eq!(held(u64::from(HELD_COUNTED) + 1), ", more than 10000 held");
+        assert_eq!(held(u64::from(HELD_COUNTED) + 1), ", more than 1000 held");
     }
 }
