@@ -29,6 +29,7 @@ const KEPT: &str = "public, max-age=31536000, immutable";
 
 /// What customers see of the platform.
 #[derive(Serialize, ToSchema)]
+#[schema(as = Branding)]
 pub(crate) struct Shown {
     #[schema(example = "Acme Shipping")]
     pub(crate) name: Option<String>,
@@ -61,6 +62,7 @@ impl From<Branding> for Shown {
 
 /// What to show customers. A member that is left out, or null, goes.
 #[derive(Deserialize, ToSchema)]
+#[schema(as = NewBranding)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct ToPut {
     /// What the platform is called, 1 to 200 bytes.

@@ -32,6 +32,7 @@ pub(crate) use view::{Breaker, Endpoint};
 
 /// A secret, shown this once.
 #[derive(Serialize, ToSchema)]
+#[schema(as = EndpointSecret)]
 pub(crate) struct Shown {
     #[schema(example = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw")]
     pub(crate) secret: String,
