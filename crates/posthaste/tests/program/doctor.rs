@@ -1,12 +1,15 @@
 //! `posthaste doctor` on real servers, well and ill.
 
 use std::path::Path;
+use std::time::Duration;
 
 use serde_json::json;
 use testkit::cluster::Role;
-use testkit::{Cluster, Stack};
+use testkit::{Cluster, Stack, eventually};
 
 use crate::support::PROGRAM;
+
+const SOON: Duration = Duration::from_secs(60);
 
 /// What the doctor finds wrong, a line each; none when all is well.
 async fn wrong(cluster: &Cluster, arguments: &[&str]) -> Vec<String> {
@@ -69,16 +72,22 @@ async fn each_planted_fault_is_found_with_its_cure() {
     broker.restrict_writes("^other").await;
     stack.execute(NO_PARTITIONS).await;
     let other_key = format!("2:{}=", "A".repeat(43));
-    let found = wrong(
-        &cluster,
-        &[
-            "--secret-keys",
-            &other_key,
-            "--allow-network",
-            "0.0.0.0/0",
-            "--allow-http",
-        ],
-    )
+    let ill = [
+        "--secret-keys",
+        &other_key,
+        "--allow-network",
+        "0.0.0.0/0",
+        "--allow-http",
+    ];
+    // The broker tells of a policy a moment after it was set.
+    let found = eventually(SOON, "the policy to be told of", async || {
+        let found = wrong(&cluster, &ill).await;
+        if found.iter().any(|line| line.contains("the policy short")) {
+            Ok(found)
+        } else {
+            Err(found)
+        }
+    })
     .await;
     assert_found(
         &found,
