@@ -33,6 +33,21 @@ pub(crate) struct Server {
     pub(crate) key: SecretString,
 }
 
+/// What the command line asks with: no call takes longer than `deadline`, and no answer sends it
+/// elsewhere.
+pub(crate) fn http(deadline: Duration) -> anyhow::Result<reqwest::Client> {
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "it calls our own API, or the broker's, at an address that its user names; deliveries go through dispatcher::egress"
+    )]
+    let builder = reqwest::Client::builder();
+    builder
+        .timeout(deadline)
+        .redirect(reqwest::redirect::Policy::none())
+        .build()
+        .context("cannot make an HTTP client")
+}
+
 /// A client of one Posthaste.
 #[derive(Debug, Clone)]
 pub(crate) struct Client {
@@ -43,15 +58,7 @@ pub(crate) struct Client {
 impl Client {
     /// A client with a deadline on every call.
     pub(crate) fn new(server: Server) -> anyhow::Result<Self> {
-        #[expect(
-            clippy::disallowed_methods,
-            reason = "this client calls our own API, at an address that its user names; deliveries go through dispatcher::egress"
-        )]
-        let http = reqwest::Client::builder()
-            .timeout(DEADLINE)
-            .redirect(reqwest::redirect::Policy::none())
-            .build()
-            .context("cannot make an HTTP client")?;
+        let http = http(DEADLINE)?;
         Ok(Self { http, server })
     }
 

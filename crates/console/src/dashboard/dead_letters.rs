@@ -106,12 +106,7 @@ impl Asked {
         Filter {
             kind: some(&self.kind),
             tenant: some(&self.tenant),
-            reason: some(&self.reason),
-            endpoint: some(&self.endpoint),
-            event: some(&self.event),
-            since: instant(&self.since),
-            until: instant(&self.until),
-            state: some(&self.state),
+            rest: self.of_tenant(),
         }
     }
 

@@ -13,7 +13,7 @@ use super::frame::{Frame, Section, Shown, show};
 use crate::access::{InTenant, Manage, Platform, Read};
 use crate::api::Api;
 use crate::body::Body;
-use crate::resources::dead_letters::{self, Many, Whole, WholeOfTenant, of_tenant};
+use crate::resources::dead_letters::{self, Many, Whole, WholeOfTenant};
 use crate::resources::replays::{self, AskedFailed, ToCreate};
 use crate::resources::text;
 
@@ -132,16 +132,8 @@ pub(super) async fn discard(
 ) -> Shown {
     let (step, asked) = (Step::of(&fields), asked(&fields));
     let body = Body(asked.whole_of_tenant(step));
-    let Json(many) = of_tenant::discard_many(at, With(api.clone()), body).await?;
-    let page = Page {
-        frame: Frame::of(&api, reading, Section::DeadLetters, Deed::Discard.title()).await?,
-        whose: Whose::Tenant(reading.tenant),
-        deed: Deed::Discard,
-        step,
-        asked,
-        many,
-    };
-    Ok(show(StatusCode::OK, &page))
+    let Json(many) = dead_letters::of_tenant::discard_many(at, With(api.clone()), body).await?;
+    of_tenant(&api, reading, Deed::Discard, (step, asked, many)).await
 }
 
 /// Sends a tenant's again by a replay, once confirmed, and goes to its page.
@@ -160,19 +152,12 @@ pub(super) async fn replay(
     let tenant = at.tenant;
     match replays::create(at, With(api.clone()), Body(new)).await? {
         replays::Asked::Counted(run) => {
-            let page = Page {
-                frame: Frame::of(&api, reading, Section::DeadLetters, Deed::Replay.title()).await?,
-                whose: Whose::Tenant(tenant),
-                deed: Deed::Replay,
-                step,
-                asked,
-                many: Many {
-                    count: run.count,
-                    left: 0,
-                    complete: run.complete,
-                },
+            let many = Many {
+                count: run.count,
+                left: 0,
+                complete: run.complete,
             };
-            Ok(show(StatusCode::OK, &page))
+            of_tenant(&api, reading, Deed::Replay, (step, asked, many)).await
         }
         replays::Asked::Made(made) => {
             let to = format!("/tenants/{tenant}/replays/{}", made.body.id);
@@ -190,7 +175,7 @@ pub(super) async fn discard_of_platform(
     let (step, asked) = (Step::of(&fields), asked(&fields));
     let body = Body(asked.whole(step));
     let Json(many) = dead_letters::discard_many(by, With(api), body).await?;
-    Ok(of_platform(Deed::Discard, step, asked, many))
+    Ok(of_platform(Deed::Discard, (step, asked, many)))
 }
 
 /// Publishes poison or rejected messages again, once confirmed.
@@ -202,13 +187,24 @@ pub(super) async fn replay_of_platform(
     let (step, asked) = (Step::of(&fields), asked(&fields));
     let body = Body(asked.whole(step));
     let Json(many) = dead_letters::replay_many(by, With(api), body).await?;
-    Ok(of_platform(Deed::Replay, step, asked, many))
+    Ok(of_platform(Deed::Replay, (step, asked, many)))
 }
 
-fn of_platform(deed: Deed, step: Step, asked: Asked, many: Many) -> Response {
+async fn of_tenant(api: &Api, at: InTenant<Read>, deed: Deed, found: (Step, Asked, Many)) -> Shown {
+    let frame = Frame::of(api, at, Section::DeadLetters, deed.title()).await?;
+    Ok(told(frame, Whose::Tenant(at.tenant), deed, found))
+}
+
+fn of_platform(deed: Deed, found: (Step, Asked, Many)) -> Response {
+    let frame = Frame::of_platform(Section::DeadLetters, deed.title());
+    told(frame, Whose::Everybody, deed, found)
+}
+
+fn told(frame: Frame, whose: Whose, deed: Deed, found: (Step, Asked, Many)) -> Response {
+    let (step, asked, many) = found;
     let page = Page {
-        frame: Frame::of_platform(Section::DeadLetters, deed.title()),
-        whose: Whose::Everybody,
+        frame,
+        whose,
         deed,
         step,
         asked,

@@ -15,6 +15,8 @@ use time::OffsetDateTime;
 use time::format_description::well_known::Rfc2822;
 use url::Url;
 
+use crate::client;
+
 /// How long an answer may take.
 const DEADLINE: Duration = Duration::from_secs(10);
 
@@ -117,17 +119,8 @@ impl Management {
             "" => "%2f".to_owned(),
             vhost => vhost.to_owned(),
         };
-        #[expect(
-            clippy::disallowed_methods,
-            reason = "this client asks the broker that its user names; deliveries go through dispatcher::egress"
-        )]
-        let http = reqwest::Client::builder()
-            .timeout(DEADLINE)
-            .redirect(reqwest::redirect::Policy::none())
-            .build()
-            .context("cannot make an HTTP client")?;
         Ok(Self {
-            http,
+            http: client::http(DEADLINE)?,
             base,
             vhost,
             user: amqp.username().to_owned(),

@@ -28,12 +28,8 @@ pub(crate) struct OfTenant {
 pub(crate) struct Filter {
     pub(crate) kind: Option<String>,
     pub(crate) tenant: Option<String>,
-    pub(crate) reason: Option<String>,
-    pub(crate) endpoint: Option<String>,
-    pub(crate) event: Option<String>,
-    pub(crate) since: Option<String>,
-    pub(crate) until: Option<String>,
-    pub(crate) state: Option<String>,
+    #[serde(flatten)]
+    pub(crate) rest: OfTenant,
 }
 
 /// Which open dead letters something is done to; what is left out selects all.
@@ -127,30 +123,25 @@ impl Filter {
                 .ok_or_else(|| fault("kind", "delivery, poison or rejected"))
         });
         let (kind, tenant) = (kind.transpose()?, parsed("tenant", self.tenant)?);
-        let rest = OfTenant {
-            reason: self.reason,
-            endpoint: self.endpoint,
-            event: self.event,
-            since: self.since,
-            until: self.until,
-            state: self.state,
-        };
-        rest.of(tenant, kind)
+        self.rest.of(tenant, kind)
     }
 }
 
 impl Whole {
     /// The same as a filter, of open letters alone.
     pub(super) fn filter(self) -> Filter {
-        Filter {
-            kind: self.kind,
-            tenant: self.tenant,
+        let rest = WholeOfTenant {
             reason: self.reason,
             endpoint: self.endpoint,
             event: self.event,
             since: self.since,
             until: self.until,
-            state: None,
+            dry_run: self.dry_run,
+        };
+        Filter {
+            kind: self.kind,
+            tenant: self.tenant,
+            rest: rest.filter(),
         }
     }
 }
@@ -187,5 +178,33 @@ fn fault(name: &'static str, detail: &(impl Display + ?Sized)) -> Fault {
     Fault {
         name,
         detail: detail.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::extract::Query;
+
+    use super::*;
+
+    #[test]
+    fn a_parameter_that_is_given_twice_is_refused_by_name() {
+        let read = |query: &str| Query::<Filter>::try_from_uri(&query.parse().unwrap());
+        let Query(filter) = read("/?kind=poison&reason=undecodable&state=all").unwrap();
+        assert_eq!(filter.kind.as_deref(), Some("poison"));
+        assert_eq!(filter.rest.reason.as_deref(), Some("undecodable"));
+        for (query, name) in [
+            ("/?kind=a&kind=b", "kind"),
+            ("/?reason=a&reason=b", "reason"),
+        ] {
+            let Err(refused) = read(query) else {
+                panic!("{query} was taken");
+            };
+            let said = refused.body_text();
+            assert!(
+                said.contains(&format!("duplicate field `{name}`")),
+                "{said}"
+            );
+        }
     }
 }
