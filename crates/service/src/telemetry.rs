@@ -3,7 +3,7 @@
 //! What a line in the log says of an item, it says in fields; the spans of items are made by
 //! [`crate::trace`].
 
-use std::io::IsTerminal;
+use std::io::{BufWriter, IsTerminal, Write};
 use std::time::Duration;
 
 use opentelemetry::trace::TracerProvider;
@@ -13,6 +13,7 @@ use opentelemetry_sdk::metrics::SdkMeterProvider;
 use opentelemetry_sdk::trace::SdkTracerProvider;
 use prometheus::Registry;
 use tracing::Subscriber;
+use tracing_appender::non_blocking::{ErrorCounter, NonBlocking, NonBlockingBuilder, WorkerGuard};
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::util::SubscriberInitExt;
@@ -22,6 +23,9 @@ use crate::trace::{self, ExportError, Exporting, OtlpProtocol};
 
 /// What is logged unless told otherwise.
 pub const DEFAULT_LOG: &str = "info";
+
+/// How many lines may wait to be written; a further one is dropped, and counted.
+const WAITING_LINES: usize = 16_384;
 
 /// How long the last spans may take to leave at the end of the process.
 const FLUSH: Duration = Duration::from_secs(5);
@@ -112,6 +116,8 @@ pub struct Telemetry {
     tracer: Option<SdkTracerProvider>,
     meter: SdkMeterProvider,
     registry: Registry,
+    /// Writes what waits when it is dropped, within a second or so.
+    _lines: WorkerGuard,
 }
 
 impl Telemetry {
@@ -134,18 +140,22 @@ impl Telemetry {
         let tracer = exporting
             .map(|exporting| trace::tracing_to(&exporting, resource))
             .transpose()?;
+        let (writer, guard) = writer(std::io::stderr());
+        let dropped = writer.error_counter();
         tracing_subscriber::registry()
             .with(filter(&config.log)?)
-            .with(lines(config.log_format))
+            .with(lines(config.log_format, writer))
             .try_init()?;
         if let Some(provider) = &tracer {
             trace::record_with(provider.tracer("posthaste"));
         }
         global::set_meter_provider(meter.clone());
+        count(dropped);
         Ok(Self {
             tracer,
             meter,
             registry,
+            _lines: guard,
         })
     }
 
@@ -194,17 +204,75 @@ fn meter(registry: &Registry, resource: Resource) -> Result<SdkMeterProvider, Te
         .build())
 }
 
+/// Lines are written by a thread of their own, many at once: a log that takes nothing, since its disk
+/// is full or its reader stands still, keeps no delivery waiting.
+fn writer(to: impl Write + Send + 'static) -> (NonBlocking, WorkerGuard) {
+    NonBlockingBuilder::default()
+        .lossy(true)
+        .buffered_lines_limit(WAITING_LINES)
+        .thread_name("log")
+        .finish(BufWriter::new(to))
+}
+
+fn count(dropped: ErrorCounter) {
+    global::meter("service")
+        .u64_observable_counter("posthaste.log.dropped")
+        .with_description("Lines of the log that could not be written")
+        .with_callback(move |counter| {
+            counter.observe(
+                u64::try_from(dropped.dropped_lines()).unwrap_or(u64::MAX),
+                &[],
+            );
+        })
+        .build();
+}
+
 /// Lines go to standard error: standard output belongs to the command line's answers.
-fn lines<S>(format: LogFormat) -> Box<dyn Layer<S> + Send + Sync>
+fn lines<S>(format: LogFormat, writer: NonBlocking) -> Box<dyn Layer<S> + Send + Sync>
 where
     S: Subscriber + for<'a> LookupSpan<'a>,
 {
-    let stderr = std::io::stderr;
     let layer = fmt::layer()
-        .with_writer(stderr)
-        .with_ansi(stderr().is_terminal());
+        .with_writer(writer)
+        .with_ansi(std::io::stderr().is_terminal());
     match format {
         LogFormat::Text => layer.with_target(false).boxed(),
         LogFormat::Json => layer.json().flatten_event(true).boxed(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+    use std::sync::mpsc;
+
+    use super::*;
+
+    /// A log that takes nothing until it is let go.
+    struct Stuck(mpsc::Receiver<()>);
+
+    impl Write for Stuck {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            // Whether it is let go by a word or by an end.
+            let _ = self.0.recv();
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn a_log_that_takes_nothing_keeps_nobody_waiting() {
+        let (let_go, stuck) = mpsc::channel();
+        let (mut writer, guard) = writer(Stuck(stuck));
+        let dropped = writer.error_counter();
+        for _ in 0..3 * WAITING_LINES {
+            writer.write_all(b"a line\n").unwrap();
+        }
+        assert!(dropped.dropped_lines() > WAITING_LINES);
+        drop(let_go);
+        drop(guard);
     }
 }
