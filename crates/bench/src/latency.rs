@@ -30,7 +30,11 @@ impl Latency {
     }
 
     fn from_micros(micros: impl Iterator<Item = u64>) -> Self {
-        let mut sorted: Vec<_> = micros.map(Duration::from_micros).collect();
+        Self::of_durations(micros.map(Duration::from_micros).collect())
+    }
+
+    /// Of anything that takes time.
+    pub(crate) fn of_durations(mut sorted: Vec<Duration>) -> Self {
         sorted.sort_unstable();
         Self {
             arrivals: sorted.len(),

@@ -4,6 +4,7 @@
 //! ```text
 //! cargo build --release --bin posthaste
 //! cargo run --release -p bench -- throughput
+//! cargo run --release -p bench -- ingest
 //! cargo run --release -p bench -- latency
 //! cargo run --release -p bench -- retries
 //! cargo run --release -p bench -- isolation
@@ -27,14 +28,17 @@ use std::path::PathBuf;
 use anyhow::{Context, ensure};
 use clap::{Parser, Subcommand};
 
+mod chart;
 mod disk;
 mod fairness;
 mod filled;
 mod growth;
+mod ingest;
 mod isolation;
 mod latency;
 mod limits;
 mod load;
+mod meter;
 mod pages;
 mod platform;
 mod receiver;
@@ -58,6 +62,8 @@ struct Cli {
 enum Measure {
     /// Events accepted and deliveries made a second, CPU and memory by process.
     Throughput(throughput::Throughput),
+    /// Events accepted a second, over HTTP and from the queue, alone and in batches.
+    Ingest(ingest::Ingest),
     /// How long events take from sending to arrival at steady rates.
     Latency(steady::Steady),
     /// How well the retry tiers keep their times.
@@ -84,6 +90,7 @@ async fn main() -> anyhow::Result<()> {
     let Cli { measure, settings } = Cli::parse();
     match measure {
         Measure::Throughput(throughput) => throughput::run(throughput, settings).await,
+        Measure::Ingest(ingest) => ingest::run(ingest, settings).await,
         Measure::Latency(steady) => steady::run(steady, settings).await,
         Measure::Retries(retries) => retries::run(retries, settings).await,
         Measure::Isolation(isolation) => isolation::run(isolation, settings).await,

@@ -11,10 +11,13 @@ use tokio::task::JoinSet;
 use crate::load::{Load, closed, payload};
 
 /// What is published where the type doesn't matter.
-const EVENT_TYPE: &str = "shipment.created";
+pub(crate) const EVENT_TYPE: &str = "shipment.created";
+
+/// The payload of events at a steady rate, in bytes.
+pub(crate) const PAYLOAD_BYTES: usize = 1024;
 
 /// Events in a batch request.
-const BATCH: usize = 100;
+pub(crate) const BATCH: usize = 100;
 
 /// A platform that publishes to a running Posthaste.
 #[derive(Clone)]
@@ -162,7 +165,7 @@ impl Platform {
                 break;
             }
             tokio::time::sleep_until(began + due).await;
-            let body = event(tenant, event_type, 1024, Some(now + due));
+            let body = event(tenant, event_type, PAYLOAD_BYTES, Some(now + due));
             published.spawn(self.clone().accepted("/v1/events", body));
             while let Some(done) = published.try_join_next() {
                 done.context("a publisher panicked")??;

@@ -1,17 +1,16 @@
 //! Events accepted and deliveries made a second; CPU and memory by process.
 
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use anyhow::Context;
 use clap::Args;
-use sandbox::Servers;
 use serde_json::json;
-use testkit::Cluster;
-use testkit::cluster::Role;
-use testkit::usage::{Usage, usage};
 
+use crate::chart::{self, Group};
+use crate::limits::http::Bare;
 use crate::limits::{self, Work};
 use crate::load::Load;
+use crate::meter::Meter;
 use crate::platform::http;
 use crate::receiver::Receiver;
 use crate::table::{millis, quantile, rate};
@@ -32,6 +31,9 @@ pub(crate) struct Throughput {
     /// The endpoints of each event, one run for each number.
     #[arg(long, value_delimiter = ',', default_value = "1,10,100")]
     pub(crate) fan_out: Vec<usize>,
+    /// Also draws the rates, into this SVG file.
+    #[arg(long)]
+    svg: Option<PathBuf>,
 }
 
 /// Deliveries before each run.
@@ -45,6 +47,7 @@ pub(crate) async fn run(throughput: Throughput, settings: Settings) -> anyhow::R
     let servers = servers(settings).await?;
     let trial = Trial::on(&servers).await?;
     let (platform, receiver) = (&trial.platform, &trial.receiver);
+    let mut runs = Vec::new();
     let mut bare_before = throughput.bare(receiver).await?;
     for fan_out in &throughput.fan_out {
         let tenant = format!("fan-out-{fan_out}");
@@ -59,32 +62,54 @@ pub(crate) async fn run(throughput: Throughput, settings: Settings) -> anyhow::R
         let broker = limits::broker::rate_of(&servers, work).await?;
         let postgres = limits::postgres::rate_of(&servers, work).await?;
         throughput.warm_up(&trial, &tenant, *fan_out).await?;
-        let before = Meter::read(&trial.cluster, &servers, receiver)?;
+        let before = Meter::read(&trial, &servers)?;
         let done = throughput.publish(&trial, &tenant, *fan_out).await?;
-        let after = Meter::read(&trial.cluster, &servers, receiver)?;
+        let after = Meter::read(&trial, &servers)?;
         let bare_after = throughput.bare(receiver).await?;
-        Run {
+        let run = Run {
             fan_out: *fan_out,
             done,
             bare: f64::midpoint(bare_before, bare_after),
             broker,
             postgres,
-        }
-        .report(&before, &after);
+        };
+        run.report(&before, &after);
+        runs.push(run);
         bare_before = bare_after;
+    }
+    if let Some(file) = &throughput.svg {
+        draw(file, &runs, throughput.payload_bytes)?;
     }
     drop(trial);
     servers.stop().await?;
     Ok(())
 }
 
+fn draw(file: &Path, runs: &[Run], payload_bytes: usize) -> anyhow::Result<()> {
+    let groups: Vec<_> = runs
+        .iter()
+        .map(|run| Group {
+            name: format!("fan-out {}", run.fan_out),
+            bars: vec![run.done.delivered(), run.bare, run.broker, run.postgres],
+        })
+        .collect();
+    let names = [
+        "Posthaste",
+        "the bare client",
+        "RabbitMQ alone",
+        "Postgres alone",
+    ];
+    let title = format!("Deliveries a second, payloads of {payload_bytes} bytes");
+    chart::bars(file, &title, &names, &groups)
+}
+
 impl Throughput {
     /// How many requests a second the same client makes of the same receiver with nothing between
     /// them: the limit of what can be delivered, and of what a server can answer.
     pub(crate) async fn bare(&self, receiver: &Receiver) -> anyhow::Result<f64> {
-        let (requests, bytes) = (self.events, self.payload_bytes);
-        let load = limits::http::post(&http()?, receiver, requests, bytes, self.publishers).await?;
-        Ok(rate(u64::try_from(requests)?, load.took))
+        let bare = Bare::new(http()?, receiver, self.payload_bytes);
+        let load = bare.load(self.events, self.publishers).await?;
+        Ok(rate(u64::try_from(self.events)?, load.took))
     }
 
     /// Makes the connections of this tenant's deliveries, and waits until it is the only one: above
@@ -153,42 +178,6 @@ impl Done {
     }
 }
 
-/// What every process has used.
-struct Meter(Vec<(&'static str, Usage)>);
-
-impl Meter {
-    fn read(cluster: &Cluster, servers: &Servers, receiver: &Receiver) -> anyhow::Result<Self> {
-        let mut used: Vec<_> = Role::ALL
-            .into_iter()
-            .map(|role| (role.name(), cluster.usage(role)))
-            .collect();
-        let broker = servers.broker().process().context("the broker runs")?;
-        let postgres = servers.postgres().process().context("Postgres runs")?;
-        used.push((
-            "broker",
-            sum(broker.tree().into_iter().map(|one| one.pid())),
-        ));
-        used.push((
-            "postgres",
-            sum(postgres.tree().into_iter().map(|one| one.pid())),
-        ));
-        used.push(("receiver", usage(receiver.pid()?)));
-        used.push(("load", usage(std::process::id())));
-        Ok(Self(used))
-    }
-}
-
-fn sum(pids: impl Iterator<Item = u32>) -> Usage {
-    let zero = Usage {
-        cpu: Duration::ZERO,
-        peak_bytes: 0,
-    };
-    pids.map(usage).fold(zero, |sum, one| Usage {
-        cpu: sum.cpu + one.cpu,
-        peak_bytes: sum.peak_bytes + one.peak_bytes,
-    })
-}
-
 /// What was measured at one fan-out.
 struct Run {
     fan_out: usize,
@@ -233,21 +222,7 @@ impl Run {
             let (accepted, delivered) = (accepted / limit, delivered / limit);
             println!("  {name:32} {limit:>9.0} {accepted:>12.3} {delivered:>12.3}");
         }
-        println!(
-            "  {:10} {:>24} {:>12}",
-            "process", "CPU s/10,000 deliveries", "peak MiB"
-        );
-        let mut processes = serde_json::Map::new();
-        for ((name, before), (_, after)) in before.0.iter().zip(&after.0) {
-            let cpu = after.cpu.saturating_sub(before.cpu).as_secs_f64() * 10_000.0
-                / rate(*deliveries, Duration::from_secs(1));
-            let mib = after.peak_bytes / (1024 * 1024);
-            println!("  {name:10} {cpu:>24.2} {mib:>12}");
-            processes.insert(
-                (*name).to_owned(),
-                json!({"cpu_s_per_10k": cpu, "peak_mib": mib}),
-            );
-        }
+        let processes = after.told_since(before, *deliveries, "deliveries");
         let figures = json!({
             "fan_out": fan_out,
             "bare_requests_per_s": bare,

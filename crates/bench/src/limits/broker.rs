@@ -101,7 +101,12 @@ fn outgoing(route: Route, body: &Bytes) -> Outgoing {
     Outgoing::new(route, body.clone(), "bench", wire::CONTENT_TYPE)
 }
 
-async fn publish(publisher: &Publisher, message: &Outgoing, messages: usize) -> anyhow::Result<()> {
+/// Publishes the same message so often, [`WINDOW`] at a time.
+pub(crate) async fn publish(
+    publisher: &Publisher,
+    message: &Outgoing,
+    messages: usize,
+) -> anyhow::Result<()> {
     let mut under_way = JoinSet::new();
     for _ in 0..messages {
         if under_way.len() >= WINDOW {

@@ -14,3 +14,4 @@ pub(crate) struct Work {
 pub(crate) mod broker;
 pub(crate) mod http;
 pub(crate) mod postgres;
+pub(crate) mod waits;

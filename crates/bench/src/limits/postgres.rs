@@ -36,21 +36,11 @@ pub(crate) async fn rate_of(servers: &Servers, work: Work) -> anyhow::Result<f64
         fan_out,
         payload_bytes,
     } = work;
-    let stack = Stack::on(servers.access()).await;
-    let url = SecretString::from(stack.postgres_url());
-    store::migrate(&url).await?;
-    let keyring: Keyring = Keyring::generate("bench")?.expose_secret().parse()?;
-    let store = Store::connect(Config::new(url, keyring))?;
-    let today = OffsetDateTime::now_utc().date();
-    store.ensure_partitions(today, 1).await?;
-
-    let tenant = TenantId::from_uuid(Uuid::now_v7());
-    let endpoints: Vec<_> = (0..fan_out)
-        .map(|_| EndpointId::from_uuid(Uuid::now_v7()))
-        .collect();
+    let record = Record::on(servers).await?;
     let data = Bytes::from(payload(payload_bytes, None));
+    let endpoints = endpoints(fan_out);
     let (recorded, reported) = mpsc::channel(4);
-    let reporting = tokio::spawn(report_all(store.clone(), reported));
+    let reporting = tokio::spawn(report_all(record.store.clone(), reported));
     let began = Instant::now();
     let mut left = deliveries.div_ceil(fan_out);
     while left > 0 {
@@ -58,16 +48,51 @@ pub(crate) async fn rate_of(servers: &Servers, work: Work) -> anyhow::Result<f64
         left -= count;
         let batch: Vec<_> = (0..count)
             .map(|_| NewEvent {
-                event: event(tenant, &data),
+                event: record.event(&data),
                 endpoints: endpoints.clone(),
             })
             .collect();
-        store.record(&batch).await?;
+        record.store.record(&batch).await?;
         recorded.send(batch).await?;
     }
     drop(recorded);
     let reports = reporting.await.context("the reports panicked")??;
     Ok(rate(reports, began.elapsed()))
+}
+
+/// A record with a tenant of its own.
+pub(super) struct Record {
+    pub(super) store: Store,
+    tenant: TenantId,
+    _stack: Stack,
+}
+
+impl Record {
+    pub(super) async fn on(servers: &Servers) -> anyhow::Result<Self> {
+        let stack = Stack::on(servers.access()).await;
+        let url = SecretString::from(stack.postgres_url());
+        store::migrate(&url).await?;
+        let keyring: Keyring = Keyring::generate("bench")?.expose_secret().parse()?;
+        let store = Store::connect(Config::new(url, keyring))?;
+        let today = OffsetDateTime::now_utc().date();
+        store.ensure_partitions(today, 1).await?;
+        Ok(Self {
+            store,
+            tenant: TenantId::from_uuid(Uuid::now_v7()),
+            _stack: stack,
+        })
+    }
+
+    /// An event of its tenant.
+    pub(super) fn event(&self, data: &Bytes) -> Event {
+        event(self.tenant, data)
+    }
+}
+
+/// The ids of so many endpoints.
+pub(super) fn endpoints(count: usize) -> Vec<EndpointId> {
+    let new = |_| EndpointId::from_uuid(Uuid::now_v7());
+    (0..count).map(new).collect()
 }
 
 async fn report_all(
