@@ -1,7 +1,7 @@
 //! A request: the body sealed and signed for its endpoint, and the headers.
 
 use bytes::Bytes;
-use domain::dispatch::Content;
+use domain::dispatch::{Content, HOPS_HEADER};
 use domain::endpoint::BodyFormat;
 use http::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, USER_AGENT};
 use signature::{guide, standard};
@@ -13,6 +13,7 @@ use crate::directory::Target;
 use crate::egress::WebhookRequest;
 
 const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
+const HOPS: HeaderName = HeaderName::from_static(HOPS_HEADER);
 const WEBHOOK_ID: HeaderName = HeaderName::from_static(standard::WEBHOOK_ID);
 const WEBHOOK_TIMESTAMP: HeaderName = HeaderName::from_static(standard::WEBHOOK_TIMESTAMP);
 const WEBHOOK_SIGNATURE: HeaderName = HeaderName::from_static(standard::WEBHOOK_SIGNATURE);
@@ -44,6 +45,7 @@ impl Requests {
             HeaderValue::from_static(content_type(target.endpoint.format)),
         );
         headers.insert(USER_AGENT, self.user_agent.clone());
+        headers.insert(HOPS, HeaderValue::from_static("1"));
         headers.insert(WEBHOOK_ID, visible(&id));
         headers.insert(WEBHOOK_TIMESTAMP, HeaderValue::from(now_unix_s));
         headers.insert(WEBHOOK_SIGNATURE, visible(&signature));
@@ -80,7 +82,7 @@ impl Body<'_> {
 /// The endpoint's own headers, which were checked when they were set.
 fn own_headers(target: &Target) -> HeaderMap {
     let own = &target.endpoint.headers;
-    let mut headers = HeaderMap::with_capacity(own.len() + 6);
+    let mut headers = HeaderMap::with_capacity(own.len() + 7);
     for (name, value) in own {
         if let (Ok(name), Ok(value)) = (
             HeaderName::from_bytes(name.as_bytes()),

@@ -13,6 +13,10 @@ use crate::limits;
 use crate::tier::Wait;
 use crate::trace::{SpanId, TraceContext};
 
+/// The header that every delivery has, and that no event may come in with: an endpoint whose URL is
+/// a way in would make an event of each delivery, and a delivery of each event, for ever.
+pub const HOPS_HEADER: &str = "webhook-hops";
+
 /// What a delivery carries of its event; shared by all deliveries of the event in a message.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Content {

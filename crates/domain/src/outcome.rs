@@ -36,7 +36,19 @@ pub enum Failure {
     ConnectionFailed,
     /// No connection within the deadline.
     ConnectTimeout,
-    /// The certificate is not valid for the name, now, from an authority we trust.
+    /// The TLS handshake was not finished within the deadline.
+    TlsTimeout,
+    /// The server knows no version of TLS from 1.2 on.
+    TlsVersion,
+    /// The certificate's time is over.
+    TlsCertificateExpired,
+    /// The certificate's time has not begun.
+    TlsCertificateNotYetValid,
+    /// The certificate is for another host.
+    TlsCertificateWrongHost,
+    /// The certificate is from no authority that we trust, such as the server itself.
+    TlsCertificateUntrusted,
+    /// The certificate is not good for another reason.
     TlsCertificate,
     /// The TLS handshake failed for another reason.
     TlsFailed,
@@ -46,11 +58,14 @@ pub enum Failure {
     ConnectionClosed,
     /// What came is not an HTTP answer, or one beyond our bounds.
     ProtocolError,
+    /// A reason that only a later version knows: what its dispatcher reports while services of both
+    /// run is recorded all the same.
+    Unknown,
 }
 
 impl Failure {
     /// Every failure.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 20] = [
         Self::AddressForbidden,
         Self::UrlForbidden,
         Self::DnsNotFound,
@@ -59,11 +74,18 @@ impl Failure {
         Self::ConnectionRefused,
         Self::ConnectionFailed,
         Self::ConnectTimeout,
+        Self::TlsTimeout,
+        Self::TlsVersion,
+        Self::TlsCertificateExpired,
+        Self::TlsCertificateNotYetValid,
+        Self::TlsCertificateWrongHost,
+        Self::TlsCertificateUntrusted,
         Self::TlsCertificate,
         Self::TlsFailed,
         Self::ResponseTimeout,
         Self::ConnectionClosed,
         Self::ProtocolError,
+        Self::Unknown,
     ];
 
     /// The failure of this code.
@@ -86,11 +108,18 @@ impl Failure {
             Self::ConnectionRefused => "connection_refused",
             Self::ConnectionFailed => "connection_failed",
             Self::ConnectTimeout => "connect_timeout",
+            Self::TlsTimeout => "tls_timeout",
+            Self::TlsVersion => "tls_version",
+            Self::TlsCertificateExpired => "tls_certificate_expired",
+            Self::TlsCertificateNotYetValid => "tls_certificate_not_yet_valid",
+            Self::TlsCertificateWrongHost => "tls_certificate_wrong_host",
+            Self::TlsCertificateUntrusted => "tls_certificate_untrusted",
             Self::TlsCertificate => "tls_certificate",
             Self::TlsFailed => "tls_failed",
             Self::ResponseTimeout => "response_timeout",
             Self::ConnectionClosed => "connection_closed",
             Self::ProtocolError => "protocol_error",
+            Self::Unknown => "unknown",
         }
     }
 }
@@ -133,7 +162,7 @@ pub enum Pressure {
 /// | anything else: 3xx (never followed), 4xx, an address that we don't send to | failed |
 #[must_use]
 pub fn classify(observed: Observed) -> Outcome {
-    use Failure::{AddressForbidden, ConnectTimeout, ResponseTimeout, UrlForbidden};
+    use Failure::{AddressForbidden, ConnectTimeout, ResponseTimeout, TlsTimeout, UrlForbidden};
     match observed {
         Observed::Answered {
             status: 200..=299, ..
@@ -150,7 +179,7 @@ pub fn classify(observed: Observed) -> Outcome {
             retry_after,
             pressure: Pressure::None,
         },
-        Observed::Failed(ConnectTimeout | ResponseTimeout) => Outcome::Failed {
+        Observed::Failed(ConnectTimeout | TlsTimeout | ResponseTimeout) => Outcome::Failed {
             retry_after: None,
             pressure: Pressure::Overloaded,
         },
@@ -211,7 +240,9 @@ mod tests {
     #[case(Failure::ConnectionClosed, Pressure::Unreachable)]
     #[case(Failure::DnsNotFound, Pressure::Unreachable)]
     #[case(Failure::TlsCertificate, Pressure::Unreachable)]
+    #[case(Failure::TlsCertificateExpired, Pressure::Unreachable)]
     #[case(Failure::ConnectTimeout, Pressure::Overloaded)]
+    #[case(Failure::TlsTimeout, Pressure::Overloaded)]
     #[case(Failure::ResponseTimeout, Pressure::Overloaded)]
     #[case(Failure::AddressForbidden, Pressure::None)]
     #[case(Failure::UrlForbidden, Pressure::None)]

@@ -20,7 +20,9 @@ mod port;
 mod shared;
 mod stack;
 
+pub mod authority;
 pub mod cluster;
+pub mod name_server;
 pub mod proxy;
 pub mod raw;
 pub mod receiver;

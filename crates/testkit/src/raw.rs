@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use tokio::io::AsyncReadExt;
+use tokio::io::{AsyncRead, AsyncReadExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 use tokio_util::task::AbortOnDropHandle;
@@ -83,7 +83,7 @@ impl Receiver {
 ///
 /// # Errors
 /// When the connection breaks or ends early, or the head is longer than 64 KiB.
-pub async fn read_request(stream: &mut TcpStream) -> std::io::Result<Vec<u8>> {
+pub async fn read_request(stream: &mut (impl AsyncRead + Unpin)) -> std::io::Result<Vec<u8>> {
     let mut request = Vec::new();
     let head = loop {
         request.push(stream.read_u8().await?);

@@ -132,7 +132,7 @@ fn decode_attempt(message: proto::Attempt) -> Result<AttemptReport, DecodeError>
             retry_after: retry_after_ms.map(Duration::from_millis),
         },
         attempt::Observed::Failed(code) => {
-            Observed::Failed(Failure::from_name(&code).ok_or_else(|| field::invalid("failed"))?)
+            Observed::Failed(Failure::from_name(&code).unwrap_or(Failure::Unknown))
         }
     };
     Ok(AttemptReport {

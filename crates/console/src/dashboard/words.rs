@@ -161,10 +161,39 @@ fn no_answer(failure: Failure) -> (&'static str, &'static str, &'static str) {
             "Your server did not take the connection in time; a firewall often drops it so.",
             "Let our IP addresses in, and see whether the server is overloaded.",
         ),
+        Failure::TlsTimeout => (
+            "TLS timed out",
+            "Your server took the connection and did not finish the TLS handshake in time.",
+            "See whether the port is one of https, and whether the server is overloaded.",
+        ),
+        Failure::TlsVersion => (
+            "TLS too old",
+            "Your server knows no version of TLS that is still safe.",
+            "Offer TLS 1.2 or 1.3.",
+        ),
+        Failure::TlsCertificateExpired => (
+            "certificate expired",
+            "The server's certificate has expired.",
+            "Renew it, and let your server load the new one.",
+        ),
+        Failure::TlsCertificateNotYetValid => (
+            "certificate not valid yet",
+            "The time of the server's certificate has not begun.",
+            "Serve one that is valid now, and look at the clock of whoever made this one.",
+        ),
+        Failure::TlsCertificateWrongHost => (
+            "certificate for another host",
+            "The server's certificate is not for the host in the URL.",
+            "Get one for this name, or register the name that it is for.",
+        ),
+        Failure::TlsCertificateUntrusted => (
+            "certificate not trusted",
+            "The server's certificate is not from a public authority, or the chain to it is missing.",
+            "Use one from a public authority, and serve the whole chain with it.",
+        ),
         Failure::TlsCertificate => (
             "certificate not valid",
-            "The server's certificate has expired, is for another name, or is not signed by a public \
-             authority.",
+            "The server's certificate is not in order: it may be damaged, revoked or for another use.",
             "Renew it, and serve the whole chain with it.",
         ),
         Failure::TlsFailed => (
@@ -186,6 +215,11 @@ fn no_answer(failure: Failure) -> (&'static str, &'static str, &'static str) {
             "no HTTP answer",
             "What came back is not an HTTP answer, or has headers beyond any bound.",
             "See whether the port is one of an HTTP server.",
+        ),
+        Failure::Unknown => (
+            "no answer",
+            "Your server gave no answer, for a reason that this page has no words for yet.",
+            "Look into its log at this time.",
         ),
     }
 }

@@ -4,11 +4,12 @@ use std::error::Error;
 use std::io;
 
 use domain::outcome::Failure;
+use rustls::{AlertDescription, CertificateError, PeerIncompatible};
 
 use super::resolver::LookupError;
 
-/// What a failed request means.
-pub(super) fn of(error: &reqwest::Error) -> Failure {
+/// What a failed request means. `out_of_time` is what it was waiting for last, as a failure.
+pub(super) fn of(error: &reqwest::Error, out_of_time: Failure) -> Failure {
     for cause in causes(error) {
         if let Some(failure) = cause
             .downcast_ref::<LookupError>()
@@ -24,7 +25,7 @@ pub(super) fn of(error: &reqwest::Error) -> Failure {
         return Failure::UrlForbidden;
     }
     if error.is_connect() && error.is_timeout() {
-        return Failure::ConnectTimeout;
+        return out_of_time;
     }
     let io = causes(error)
         .filter_map(|cause| cause.downcast_ref::<io::Error>())
@@ -73,11 +74,30 @@ fn next<'a>(cause: Cause<'a>) -> Option<Cause<'a>> {
 }
 
 fn of_tls(error: &rustls::Error) -> Failure {
+    use PeerIncompatible::{ServerDoesNotSupportTls12Or13, ServerTlsVersionIsDisabledByOurConfig};
     match error {
-        rustls::Error::InvalidCertificate(_) | rustls::Error::NoCertificatesPresented => {
-            Failure::TlsCertificate
-        }
+        rustls::Error::InvalidCertificate(error) => of_certificate(error),
+        rustls::Error::NoCertificatesPresented => Failure::TlsCertificate,
+        rustls::Error::AlertReceived(AlertDescription::ProtocolVersion)
+        | rustls::Error::PeerIncompatible(
+            ServerDoesNotSupportTls12Or13 | ServerTlsVersionIsDisabledByOurConfig,
+        ) => Failure::TlsVersion,
         _ => Failure::TlsFailed,
+    }
+}
+
+fn of_certificate(error: &CertificateError) -> Failure {
+    use CertificateError::{
+        BadSignature, Expired, ExpiredContext, NotValidForName, NotValidForNameContext,
+        NotValidYet, NotValidYetContext, UnknownIssuer,
+    };
+    match error {
+        Expired | ExpiredContext { .. } => Failure::TlsCertificateExpired,
+        NotValidYet | NotValidYetContext { .. } => Failure::TlsCertificateNotYetValid,
+        NotValidForName | NotValidForNameContext { .. } => Failure::TlsCertificateWrongHost,
+        // The second has the name of an authority that we know, and not its signature.
+        UnknownIssuer | BadSignature => Failure::TlsCertificateUntrusted,
+        _ => Failure::TlsCertificate,
     }
 }
 

@@ -9,6 +9,7 @@ mod answer;
 mod client;
 mod failure;
 mod resolver;
+mod sessions;
 mod stage;
 mod target;
 mod tls;
@@ -188,8 +189,7 @@ impl Egress {
             .headers(headers)
             .body(body)
             .send();
-        let sent = stage::watch(until, sending).await?;
-        sent.map_err(|error| failure::of(&error))
+        stage::watch(until, sending, failure::of).await
     }
 }
 

@@ -1,9 +1,9 @@
 //! How far a send has come, so that a deadline that passes can say what was being waited for.
 //!
-//! The HTTP client tells nobody. But its resolver and its connector run inside the future of the
-//! send, so a value scoped to that future is what ties their progress to it. Only when a
-//! connection of the pool becomes free in the middle of connecting does the client finish the new
-//! one elsewhere, and the send is taken to be connecting still.
+//! The HTTP client tells nobody. But its resolver, its connector and the store of TLS sessions are
+//! called inside the future of the send, so a value scoped to that future is what ties their
+//! progress to it. Only when a connection of the pool becomes free in the middle of connecting does
+//! the client finish the new one elsewhere, and the send is taken to be connecting still.
 
 use std::cell::Cell;
 
@@ -19,6 +19,7 @@ tokio::task_local! {
 enum Stage {
     Addresses,
     Connection,
+    Handshake,
     Answer,
 }
 
@@ -27,6 +28,7 @@ impl Stage {
         match self {
             Self::Addresses => Failure::DnsTimeout,
             Self::Connection => Failure::ConnectTimeout,
+            Self::Handshake => Failure::TlsTimeout,
             Self::Answer => Failure::ResponseTimeout,
         }
     }
@@ -35,14 +37,20 @@ impl Stage {
 /// Awaits a send until the deadline.
 ///
 /// # Errors
-/// What it was waiting for when the deadline passed.
-pub(super) async fn watch<T>(
+/// What it was waiting for when the deadline passed; or what `failed` makes of its error, and of
+/// what it was waiting for.
+pub(super) async fn watch<T, E>(
     until: Instant,
-    sending: impl Future<Output = T>,
+    sending: impl Future<Output = Result<T, E>>,
+    failed: impl FnOnce(&E, Failure) -> Failure,
 ) -> Result<T, Failure> {
     let watched = async {
         let sent = timeout_at(until, sending).await;
-        sent.map_err(|_| STAGE.with(Cell::get).out_of_time())
+        let out_of_time = STAGE.with(Cell::get).out_of_time();
+        match sent {
+            Ok(sent) => sent.map_err(|error| failed(&error, out_of_time)),
+            Err(_) => Err(out_of_time),
+        }
     };
     // One that finds a connection in the pool neither resolves nor connects.
     STAGE.scope(Cell::new(Stage::Answer), watched).await
@@ -62,6 +70,11 @@ pub(super) async fn connecting<T>(connecting: impl Future<Output = T>) -> T {
     let connected = connecting.await;
     enter(Stage::Answer);
     connected
+}
+
+/// Marks the beginning of a TLS handshake, which ends with the connection.
+pub(super) fn shaking_hands() {
+    enter(Stage::Handshake);
 }
 
 /// Nothing to note when the client finishes a connection that no send waits for.

@@ -3,11 +3,13 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use rustls::client::Resumption;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 use rustls::{ClientConfig, RootCertStore};
 
 use super::EgressError;
+use super::sessions::Sessions;
 
 /// TLS 1.2 and 1.3 with the public authorities, the same on every machine, and the operator's own.
 pub(super) fn config(ca_file: Option<&PathBuf>) -> Result<ClientConfig, EgressError> {
@@ -37,6 +39,7 @@ pub(super) fn config(ca_file: Option<&PathBuf>) -> Result<ClientConfig, EgressEr
         .with_safe_default_protocol_versions()?
         .with_root_certificates(roots)
         .with_no_client_auth();
+    config.resumption = Resumption::store(Arc::new(Sessions::new()));
     config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
     Ok(config)
 }

@@ -154,6 +154,29 @@ async fn connections_that_are_refused_open_it() {
     world.stop().await;
 }
 
+/// A thousand endpoints at one host that hangs: no more than twice its cap are sent to at once, and
+/// the lane of first attempts is free for others all the same.
+#[tokio::test]
+async fn a_thousand_endpoints_of_a_slow_host_share_its_places() {
+    let world = World::with(config(&["--dispatcher-host-in-flight=8"])).await;
+    let receiver = Receiver::start([Respond::hang()]).await;
+    let mut batch = Vec::new();
+    for number in 0..1_000 {
+        let url = format!("{}/{number}", receiver.url());
+        let endpoint = world.endpoint_with(&url, &[3_600], |settings| {
+            settings.timeout = Duration::from_secs(30);
+        });
+        batch.push(world.dispatch(endpoint.await));
+    }
+    for dispatches in batch.chunks(32) {
+        world.publish(dispatches).await;
+    }
+    world.drained(&queue::dispatch_fresh(shard())).await;
+    receiver.wait_for(16, SOON).await;
+    assert_eq!(receiver.requests().len(), 16);
+    world.stop().await;
+}
+
 /// Six slow endpoints at one host: all of them together get twice its cap, and no more.
 #[tokio::test]
 async fn the_endpoints_of_a_slow_host_share_its_places() {

@@ -154,6 +154,71 @@ async fn retry_after_is_clamped_to_the_policy() {
     world.stop().await;
 }
 
+/// The policy's own wait is 60 s and the longest 600 s: what makes sense is obeyed between these,
+/// and whatever else there is changes nothing and breaks nothing.
+#[tokio::test]
+async fn every_form_of_retry_after_has_its_wait() {
+    let world = World::start().await;
+    let receiver = Receiver::with(|request| {
+        let value = request.headers["x-asks"].to_str().unwrap();
+        Respond::status(503).header(RETRY_AFTER, value)
+    })
+    .await;
+    let now = SystemTime::now();
+    let date = |seconds| httpdate::fmt_http_date(now + Duration::from_secs(seconds));
+    let forms = [
+        ("300".to_owned(), 300),
+        (date(400), 300),
+        ("0".to_owned(), 60),
+        ("59".to_owned(), 60),
+        ("600".to_owned(), 600),
+        ("601".to_owned(), 600),
+        ("86400".to_owned(), 600),
+        ("18446744073709551615".to_owned(), 600),
+        ("18446744073709551616".to_owned(), 600),
+        ("9".repeat(1_000), 600),
+        (date(1_000_000_000), 600),
+        ("Fri, 31 Dec 9999 23:59:59 GMT".to_owned(), 600),
+        // Dates that are over, in the three forms.
+        ("Sun, 06 Nov 1994 08:49:37 GMT".to_owned(), 60),
+        ("Sunday, 06-Nov-94 08:49:37 GMT".to_owned(), 60),
+        ("Sun Nov  6 08:49:37 1994".to_owned(), 60),
+        ("-300".to_owned(), 60),
+        ("+300".to_owned(), 60),
+        ("300.5".to_owned(), 60),
+        ("3e2".to_owned(), 60),
+        ("300s".to_owned(), 60),
+        ("five minutes".to_owned(), 60),
+        ("Sun, 06 Nov 1994".to_owned(), 60),
+        ("Sun, 32 Foo 9999 99:99:99 GMT".to_owned(), 60),
+        (String::new(), 60),
+    ];
+    let mut asked = Vec::new();
+    for (value, wait_s) in forms {
+        let asks = ("x-asks".to_owned(), value.clone());
+        let endpoint = world.endpoint_with(&receiver.url(), &[60, 600], |settings| {
+            settings.headers.push(asks);
+        });
+        asked.push((world.dispatch(endpoint.await), value, wait_s));
+    }
+    let dispatches: Vec<_> = asked.iter().map(|(one, ..)| one.clone()).collect();
+    world.publish(&dispatches).await;
+    for (dispatch, value, wait_s) in asked {
+        let report = world.reports(&dispatch, 1).await.remove(0);
+        let Standing::Waiting {
+            next_attempt_at, ..
+        } = report.standing
+        else {
+            panic!("{value}: {report:?}");
+        };
+        // Jitter adds up to a tenth, and the date of 400 s was written some time before.
+        let wait = (next_attempt_at - report.at).as_seconds_f64();
+        let least = f64::from(wait_s);
+        assert!((least..=least * 1.5).contains(&wait), "{value}: {wait} s");
+    }
+    world.stop().await;
+}
+
 #[tokio::test]
 async fn retry_after_delays_the_delivery_and_its_endpoint() {
     let world = World::start().await;

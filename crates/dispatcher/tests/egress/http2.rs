@@ -10,9 +10,9 @@ use domain::report::Extent;
 use h2::Reason;
 use h2::server::{self, SendResponse};
 use http::{HeaderName, HeaderValue, Response};
+use testkit::authority::{Authority, named};
 use testkit::raw::Receiver;
 
-use crate::authority::{Authority, named};
 use crate::support::{AMPLE, SHORT, SLACK, failure, post, status};
 use crate::tls::trusting;
 
@@ -37,7 +37,7 @@ struct Http2 {
 impl Http2 {
     async fn start(treat: Treat) -> Self {
         let authority = Authority::new();
-        let tls = authority.certify(&named("127.0.0.1"), &["h2"]);
+        let tls = authority.certify(&named(&["127.0.0.1"]), &["h2"]);
         let requests = Arc::new(AtomicUsize::new(0));
         let count = Arc::clone(&requests);
         let receiver = Receiver::start(move |stream| {

@@ -6,12 +6,11 @@
 )]
 
 mod answers;
-mod authority;
 mod bodies;
 mod connections;
+mod frames;
 mod guard;
 mod http2;
-mod name_server;
 mod names;
 mod requests;
 mod slow;

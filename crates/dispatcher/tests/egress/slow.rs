@@ -116,8 +116,23 @@ async fn a_handshake_that_stalls() {
     let canary = canary().await;
     let stalled = format!("https://{}/", canary.address());
     let attempted = post(&egress(loopback()), &stalled, SHORT).await;
-    assert_eq!(failure(&attempted), Some(Failure::ConnectTimeout));
+    assert_eq!(failure(&attempted), Some(Failure::TlsTimeout));
     assert_in_time(attempted.duration);
+}
+
+/// Before the attempt's own deadline, when that is long.
+#[tokio::test]
+async fn a_handshake_that_stalls_is_waited_for_a_bounded_time() {
+    let canary = canary().await;
+    let stalled = format!("https://{}/", canary.address());
+    let attempted = post(&egress(loopback()), &stalled, Duration::from_secs(60)).await;
+    assert_eq!(failure(&attempted), Some(Failure::TlsTimeout));
+    let connecting = Duration::from_secs(10);
+    assert!(
+        (connecting..connecting + SLACK).contains(&attempted.duration),
+        "{:?}",
+        attempted.duration
+    );
 }
 
 #[tokio::test]

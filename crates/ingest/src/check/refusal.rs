@@ -36,6 +36,8 @@ pub(crate) enum Reason {
     UnsupportedType,
     /// Its payload violates the schema of its type.
     Schema,
+    /// It is a delivery of ours, sent back to where events come in.
+    Loop,
 }
 
 impl Reason {
@@ -49,6 +51,7 @@ impl Reason {
             Self::Conflict => "conflict",
             Self::UnsupportedType => "unsupported_type",
             Self::Schema => "schema",
+            Self::Loop => "loop",
         }
     }
 }

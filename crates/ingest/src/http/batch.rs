@@ -62,6 +62,7 @@ fn status(results: &[Outcome]) -> StatusCode {
 async fn accept(api: &Api, request: Request, trace: &TraceContext) -> Result<Vec<Outcome>, Fault> {
     let (head, stream) = request.into_parts();
     let access = key::publisher(&api.acceptor, &head.headers).await?;
+    body::is_no_delivery(&head.headers)?;
     let (split, read) = reading(&body::content_type(&head.headers)?)?;
     no_key(&head.headers)?;
     let body = body::read(stream, limits::BATCH_BODY_BYTES, &api.bodies).await?;

@@ -5,6 +5,7 @@ use std::time::Duration;
 use axum::body::{Body, HttpBody};
 use axum::http::{HeaderMap, StatusCode, header};
 use bytes::Bytes;
+use domain::dispatch::HOPS_HEADER;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use service::problem::Problem;
 use tokio::time::timeout;
@@ -84,6 +85,15 @@ pub(super) fn content_type(headers: &HeaderMap) -> Result<String, Refusal> {
     })?;
     let essence = value.split(';').next().unwrap_or_default();
     Ok(essence.trim().to_ascii_lowercase())
+}
+
+/// Refuses what is a delivery by its headers, ours or another Posthaste's.
+pub(super) fn is_no_delivery(headers: &HeaderMap) -> Result<(), Refusal> {
+    if !headers.contains_key(HOPS_HEADER) {
+        return Ok(());
+    }
+    let detail = "this is a delivery: the URL of an endpoint must not be where events come in";
+    Err(Refusal::new(Reason::Loop, "header:Webhook-Hops", detail))
 }
 
 /// The refusal of a content type that is not read here.

@@ -37,6 +37,7 @@ pub(super) async fn publish(
 async fn accept(api: &Api, request: Request, traced: &Traced) -> Result<EventId, Fault> {
     let (head, stream) = request.into_parts();
     let access = key::publisher(&api.acceptor, &head.headers).await?;
+    body::is_no_delivery(&head.headers)?;
     let read = reading(&body::content_type(&head.headers)?, &head.headers)?;
     let body = body::read(stream, api.body_bytes, &api.bodies).await?;
     let draft = keyed(read(&head.headers, &body.bytes)?, &head.headers)?;

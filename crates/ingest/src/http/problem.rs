@@ -83,6 +83,11 @@ fn refused(refusal: &Refusal) -> Problem {
             "schema-violated",
             "The payload violates its schema",
         ),
+        Reason::Loop => (
+            StatusCode::LOOP_DETECTED,
+            "loop",
+            "A delivery, not an event",
+        ),
     };
     let problem = Problem::new(status, kind, title, refusal.to_string());
     let faults = refusal.faults().into_iter();

@@ -14,6 +14,7 @@ mod batch_refusals;
 mod batches;
 mod cloud_events;
 mod keys;
+mod loops;
 
 mod hostile;
 mod inbox;

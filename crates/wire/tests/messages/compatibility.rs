@@ -9,6 +9,7 @@ use std::fs;
 use std::path::PathBuf;
 
 use bytes::Bytes;
+use domain::outcome::Failure;
 
 use crate::samples;
 
@@ -135,6 +136,19 @@ fn fields_of_later_versions_are_ignored() {
             check([&read(name), unknown].concat().into());
         }
     }
+}
+
+/// A dispatcher of a later version may report a failure that has no name yet: the attempt counts.
+#[test]
+fn failures_of_later_versions_are_reports_all_the_same() {
+    let mut bytes = read("report_dead");
+    let (ours, theirs) = (b"dns_not_found", b"dns_of_a_kind");
+    let at = bytes.windows(ours.len()).position(|window| window == ours);
+    let at = at.expect("the fixture has this failure");
+    bytes[at..at + theirs.len()].copy_from_slice(theirs);
+    let report = wire::report::decode(bytes.into()).unwrap();
+    let failure = report.attempt.and_then(|attempt| attempt.failure());
+    assert_eq!(failure, Some(Failure::Unknown));
 }
 
 /// No fixture is left behind when its line is removed here.
