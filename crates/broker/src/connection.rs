@@ -4,7 +4,6 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use lapin::tcp::AMQPUriTcpExt;
 use lapin::uri::AMQPUri;
 use lapin::{Connection, ConnectionProperties};
 use secrecy::ExposeSecret;
@@ -14,6 +13,7 @@ use tokio::time::timeout;
 use url::{Host, Url};
 
 use crate::config::Config;
+use crate::tamed;
 
 /// How many attempts to connect may be under way at once. One that timed out while the broker's
 /// machine keeps silent can't be taken back: it holds a thread until the socket gives up.
@@ -103,13 +103,7 @@ async fn open(uri: AMQPUri, name: String, limit: Duration) -> lapin::Result<Conn
         .with_client_property("product".into(), "posthaste".into())
         .with_client_property("version".into(), env!("CARGO_PKG_VERSION").into())
         .with_connection_name(name.into());
-    let connect = async move |uri: AMQPUri, runtime| {
-        timeout(limit, uri.connect_async(&runtime))
-            .await
-            .unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))
-            .map_err(lapin::Error::from)
-    };
-    Connection::connector(uri, lapin::runtime::default_runtime()?, connect, properties).await
+    tamed::connect(uri, properties, limit).await
 }
 
 #[cfg(test)]

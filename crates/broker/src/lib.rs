@@ -8,6 +8,8 @@
 //! message stays the broker's until it is acknowledged: nothing is lost between the two.
 //! **Invariant:** no type of the AMQP library leaves this crate, and the library's own recovery is
 //! off: whatever fails, the connection is dropped and everything on it is built again.
+//! **Invariant:** the library reads no properties that are not within bounds: `tamed` stands before
+//! it on every connection.
 
 pub mod topology;
 
@@ -21,6 +23,7 @@ mod connection;
 mod declare;
 mod metrics;
 mod properties;
+mod tamed;
 
 mod consumer;
 mod publisher;

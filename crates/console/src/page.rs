@@ -145,6 +145,7 @@ fn decode(text: &str) -> Option<Cursor> {
 
 #[cfg(test)]
 mod tests {
+    use bolero::check;
     use proptest::prelude::*;
 
     use super::*;
@@ -162,6 +163,18 @@ mod tests {
             let _ = decode(&text);
             prop_assert_eq!(decode(&format!("!{text}")), None);
         }
+    }
+
+    /// A fuzz target: whatever is taken for a cursor is one that we could have given.
+    #[test]
+    fn cursor() {
+        let bound = std::time::Duration::from_secs(1);
+        check!().with_test_time(bound).for_each(|input: &[u8]| {
+            let text = String::from_utf8_lossy(input);
+            if let Some(cursor) = decode(&text) {
+                assert_eq!(encode(cursor), text);
+            }
+        });
     }
 
     #[test]

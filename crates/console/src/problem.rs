@@ -48,7 +48,7 @@ pub(crate) fn unreadable_query(detail: impl Into<String>) -> Problem {
 /// What the record answered.
 pub(crate) fn of_store(error: &StoreError) -> Problem {
     match error {
-        StoreError::Unavailable(_) | StoreError::Schema(_) => {
+        StoreError::Unavailable(_) | StoreError::Schema(_) | StoreError::Role(_) => {
             tracing::warn!(
                 error = error as &dyn std::error::Error,
                 "the record does not answer"

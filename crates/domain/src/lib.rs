@@ -37,3 +37,6 @@ pub mod tier;
 
 pub mod fairness;
 pub mod shard;
+
+#[cfg(test)]
+mod fuzz;

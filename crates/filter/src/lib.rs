@@ -28,6 +28,9 @@ mod evaluation;
 mod steps;
 mod value;
 
+#[cfg(test)]
+mod fuzz;
+
 pub use filter::Filter;
 pub use parser::{ParseFilterError, Reason};
 pub use payload::{Malformed, Payload};

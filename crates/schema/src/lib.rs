@@ -24,4 +24,6 @@ pub use deep::{Checkers, Deep, deeply};
 pub use schema::{Schema, SchemaError};
 
 #[cfg(test)]
+mod fuzz;
+#[cfg(test)]
 mod tests;

@@ -20,5 +20,8 @@ pub mod guide;
 mod error;
 mod mac;
 
+#[cfg(test)]
+mod fuzz;
+
 pub use error::VerifyError;
 pub use secret::{Secret, SecretError};

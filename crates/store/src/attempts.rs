@@ -12,6 +12,7 @@ use tokio_postgres::Row;
 
 use crate::deliveries::{number, status};
 use crate::error::StoreError;
+use crate::fence::fence;
 use crate::page::{Cursor, Page, PageRequest};
 use crate::pool::Store;
 use crate::sql::{get, id, row, rows};
@@ -85,9 +86,10 @@ impl Store {
             from attempts where delivery_id = $1 and tenant_id = $2
             order by attempt limit $3";
         self.bounded(async {
-            let client = self.client().await?;
+            let mut client = self.client().await?;
+            let fenced = fence(&mut client, tenant).await?;
             let limit = i64::from(limits::ATTEMPTS);
-            let found = rows(&client, LIST, &[&delivery.uuid(), &tenant.uuid(), &limit]).await?;
+            let found = rows(&fenced, LIST, &[&delivery.uuid(), &tenant.uuid(), &limit]).await?;
             found.iter().map(attempt).collect()
         })
         .await
@@ -110,11 +112,12 @@ impl Store {
             where endpoint_id = $1 and tenant_id = $2 and (started_at, delivery_id) < ($3, $4)
             order by started_at desc, delivery_id desc limit $5";
         self.bounded(async {
-            let client = self.client().await?;
+            let mut client = self.client().await?;
+            let fenced = fence(&mut client, tenant).await?;
             let Cursor { at, id } = page.below();
             let (endpoint, tenant) = (endpoint.uuid(), tenant.uuid());
             let found = rows(
-                &client,
+                &fenced,
                 LIST,
                 &[&endpoint, &tenant, &at, &id, &page.limit()],
             )

@@ -69,6 +69,18 @@ pub enum Action {
     DeadLetterDiscarded,
     /// Many dead letters were discarded.
     DeadLettersDiscarded,
+    /// A tenant was made.
+    TenantCreated,
+    /// A tenant was deleted, with all that is its own.
+    TenantDeleted,
+    /// An endpoint was registered.
+    EndpointCreated,
+    /// An endpoint's settings were changed.
+    EndpointChanged,
+    /// An endpoint was deleted.
+    EndpointDeleted,
+    /// An endpoint was given a new secret.
+    EndpointSecretRotated,
     /// An endpoint was paused.
     EndpointPaused,
     /// An endpoint was resumed.
@@ -85,6 +97,10 @@ pub enum Action {
     ApiKeyCreated,
     /// An API key was revoked.
     ApiKeyRevoked,
+    /// An event type was described, anew or otherwise than before.
+    EventTypeSaved,
+    /// An event type was archived.
+    EventTypeArchived,
     /// The platform's settings were changed.
     SettingsChanged,
     /// What customers see of the platform was changed, all but the logo.
@@ -108,6 +124,12 @@ impl Action {
             Self::DeadLettersReplayed => "dead_letters.replayed",
             Self::DeadLetterDiscarded => "dead_letter.discarded",
             Self::DeadLettersDiscarded => "dead_letters.discarded",
+            Self::TenantCreated => "tenant.created",
+            Self::TenantDeleted => "tenant.deleted",
+            Self::EndpointCreated => "endpoint.created",
+            Self::EndpointChanged => "endpoint.changed",
+            Self::EndpointDeleted => "endpoint.deleted",
+            Self::EndpointSecretRotated => "endpoint.secret_rotated",
             Self::EndpointPaused => "endpoint.paused",
             Self::EndpointResumed => "endpoint.resumed",
             Self::EndpointTested => "endpoint.tested",
@@ -116,6 +138,8 @@ impl Action {
             Self::SessionOpened => "session.opened",
             Self::ApiKeyCreated => "api_key.created",
             Self::ApiKeyRevoked => "api_key.revoked",
+            Self::EventTypeSaved => "event_type.saved",
+            Self::EventTypeArchived => "event_type.archived",
             Self::SettingsChanged => "settings.changed",
             Self::BrandingChanged => "branding.changed",
             Self::BrandingLogoChanged => "branding.logo_changed",

@@ -9,6 +9,7 @@ use uuid::Uuid;
 
 use crate::audit::{self, Deed};
 use crate::error::StoreError;
+use crate::fence::fence;
 use crate::pool::Store;
 use crate::sql::{execute, get, id, named, optional_id, row, storable, uuids};
 
@@ -238,8 +239,15 @@ impl Store {
             from dead_letters
             where id = $1 and ($2::uuid is null or (tenant_id = $2 and kind = 'delivery'))";
         self.bounded(async {
-            let client = self.client().await?;
-            let found = row(&client, GET, &[&letter.uuid(), &viewer.tenant()]).await?;
+            let mut client = self.client().await?;
+            let (letter, of) = (letter.uuid(), viewer.tenant());
+            let found = match viewer {
+                Viewer::Platform => row(&client, GET, &[&letter, &of]).await?,
+                Viewer::Tenant(tenant) => {
+                    let fenced = fence(&mut client, tenant).await?;
+                    row(&fenced, GET, &[&letter, &of]).await?
+                }
+            };
             dead_letter(&found.ok_or(StoreError::NotFound)?)
         })
         .await

@@ -10,6 +10,7 @@ use tokio_postgres::Row;
 
 use crate::error::StoreError;
 use crate::events::StoredEvent;
+use crate::fence::fence;
 use crate::page::{Cursor, Page, PageRequest};
 use crate::pool::Store;
 use crate::sql::{execute, get, id, named, optional_id, parsed, row, rows};
@@ -71,8 +72,9 @@ impl Store {
             where d.id = $1 and d.tenant_id = $2
             order by d.day desc limit 1";
         self.bounded(async {
-            let client = self.client().await?;
-            let found = row(&client, GET, &[&delivery.uuid(), &tenant.uuid()]).await?;
+            let mut client = self.client().await?;
+            let fenced = fence(&mut client, tenant).await?;
+            let found = row(&fenced, GET, &[&delivery.uuid(), &tenant.uuid()]).await?;
             delivery_record(&found.ok_or(StoreError::NotFound)?)
         })
         .await
@@ -101,10 +103,11 @@ impl Store {
             where d.event_id = $1 and d.tenant_id = $2 and d.id > $3
             order by d.id limit $4";
         self.bounded(async {
-            let client = self.client().await?;
+            let mut client = self.client().await?;
+            let fenced = fence(&mut client, tenant).await?;
             let (event, tenant, after) = (event.uuid(), tenant.uuid(), page.above());
             paged(
-                rows(&client, LIST, &[&event, &tenant, &after, &page.limit()]).await?,
+                rows(&fenced, LIST, &[&event, &tenant, &after, &page.limit()]).await?,
                 page,
             )
         })
@@ -133,11 +136,12 @@ impl Store {
             where d.endpoint_id = $1 and d.tenant_id = $2 and (d.updated_at, d.id) < ($3, $4)
             order by d.updated_at desc, d.id desc limit $5";
         self.bounded(async {
-            let client = self.client().await?;
+            let mut client = self.client().await?;
+            let fenced = fence(&mut client, tenant).await?;
             let Cursor { at, id } = page.below();
             let (endpoint, tenant) = (endpoint.uuid(), tenant.uuid());
             let found = rows(
-                &client,
+                &fenced,
                 LIST,
                 &[&endpoint, &tenant, &at, &id, &page.limit()],
             )
@@ -169,10 +173,11 @@ impl Store {
             where d.tenant_id = $1 and d.state = $2 and (d.updated_at, d.id) < ($3, $4)
             order by d.updated_at desc, d.id desc limit $5";
         self.bounded(async {
-            let client = self.client().await?;
+            let mut client = self.client().await?;
+            let fenced = fence(&mut client, tenant).await?;
             let Cursor { at, id } = page.below();
             let (tenant, state) = (tenant.uuid(), state.as_str());
-            let found = rows(&client, LIST, &[&tenant, &state, &at, &id, &page.limit()]).await?;
+            let found = rows(&fenced, LIST, &[&tenant, &state, &at, &id, &page.limit()]).await?;
             paged(found, page)
         })
         .await

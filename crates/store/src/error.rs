@@ -34,6 +34,13 @@ pub enum StoreError {
     /// The database's schema is not this program's. Migrate, or run the matching version.
     #[error(transparent)]
     Schema(#[from] SchemaMismatch),
+    /// The role in which one tenant's rows are read can't be made by us. The operator can.
+    #[error(
+        "the role {role} can't be made or taken on: as a superuser, `create role {role}` and \
+         `grant {role} to` the user that Posthaste connects as, then migrate again",
+        role = crate::fence::ROLE
+    )]
+    Role(#[source] Box<dyn Error + Send + Sync>),
     /// A bug, or something that nobody thought of. Trying again won't help.
     #[error("the record is broken")]
     Broken(#[source] Box<dyn Error + Send + Sync>),
@@ -55,7 +62,7 @@ impl StoreError {
     #[must_use]
     pub const fn remedy(&self) -> Remedy {
         match self {
-            Self::Unavailable(_) | Self::Schema(_) => Remedy::Wait,
+            Self::Unavailable(_) | Self::Schema(_) | Self::Role(_) => Remedy::Wait,
             Self::MissingPartition => Remedy::MakePartitions,
             Self::Conflict
             | Self::VersionMismatch

@@ -12,6 +12,7 @@ use tokio_postgres::Row;
 use uuid::Uuid;
 
 use crate::error::StoreError;
+use crate::fence::fence;
 use crate::pool::Store;
 use crate::sql::{all_parsed, get, id, parsed, row};
 
@@ -119,8 +120,9 @@ impl Store {
             from events where id = $1 and tenant_id = $2
             order by accepted_at desc limit 1";
         self.bounded(async {
-            let client = self.client().await?;
-            let found = row(&client, GET, &[&event.uuid(), &tenant.uuid()]).await?;
+            let mut client = self.client().await?;
+            let fenced = fence(&mut client, tenant).await?;
+            let found = row(&fenced, GET, &[&event.uuid(), &tenant.uuid()]).await?;
             stored_event(&found.ok_or(StoreError::NotFound)?)
         })
         .await
@@ -144,8 +146,9 @@ impl Store {
             where e.id = $1 and e.tenant_id = $2
             order by e.accepted_at desc limit 1";
         self.bounded(async {
-            let client = self.client().await?;
-            let found = row(&client, DETAIL, &[&event.uuid(), &tenant.uuid()]).await?;
+            let mut client = self.client().await?;
+            let fenced = fence(&mut client, tenant).await?;
+            let found = row(&fenced, DETAIL, &[&event.uuid(), &tenant.uuid()]).await?;
             let found = found.ok_or(StoreError::NotFound)?;
             Ok(EventDetail {
                 summary: summary(&found)?,

@@ -11,6 +11,7 @@ use crate::deliveries::{DeliveryRecord, delivery_record};
 use crate::directory::subscriptions::selection;
 use crate::error::StoreError;
 use crate::events::EventSummary;
+use crate::fence::fence;
 use crate::page::{Cursor, Page, PageRequest};
 use crate::pool::Store;
 use crate::sql::{get, id, named, row, rows, uuids};
@@ -47,10 +48,11 @@ impl Store {
               and (deleted_at is null or deleted_at > $4)
             order by created_at desc, id desc limit $5";
         self.bounded(async {
-            let client = self.client().await?;
+            let mut client = self.client().await?;
+            let fenced = fence(&mut client, event.tenant).await?;
             let (Cursor { at, id }, tenant) = (page.below(), event.tenant.uuid());
             let (accepted_at, limit) = (event.accepted_at, page.limit());
-            let found = rows(&client, LIST, &[&tenant, &at, &id, &accepted_at, &limit]).await?;
+            let found = rows(&fenced, LIST, &[&tenant, &at, &id, &accepted_at, &limit]).await?;
             let found: Result<_, _> = found.iter().map(explained).collect();
             Ok(Page::new(found?, page, |one| Cursor {
                 at: one.subject.created_at,
@@ -74,8 +76,9 @@ impl Store {
                    selects_since
             from endpoints where id = $1 and tenant_id = $2";
         self.bounded(async {
-            let client = self.client().await?;
-            let found = row(&client, GET, &[&endpoint.uuid(), &tenant.uuid()]).await?;
+            let mut client = self.client().await?;
+            let fenced = fence(&mut client, tenant).await?;
+            let found = row(&fenced, GET, &[&endpoint.uuid(), &tenant.uuid()]).await?;
             explained(&found.ok_or(StoreError::NotFound)?)
         })
         .await
@@ -106,8 +109,9 @@ impl Store {
         let (event_id, tenant) = (event.id.uuid(), event.tenant.uuid());
         let (day, endpoints) = (event.day(), uuids(endpoints.iter().copied()));
         self.bounded(async {
-            let client = self.client().await?;
-            let found = rows(&client, LATEST, &[&event_id, &day, &tenant, &endpoints]).await?;
+            let mut client = self.client().await?;
+            let fenced = fence(&mut client, event.tenant).await?;
+            let found = rows(&fenced, LATEST, &[&event_id, &day, &tenant, &endpoints]).await?;
             found.iter().map(delivery_record).collect()
         })
         .await

@@ -17,6 +17,7 @@ use time::OffsetDateTime;
 use tokio_postgres::Row;
 
 use crate::error::StoreError;
+use crate::fence::fence;
 use crate::pool::Store;
 use crate::sql::{get, id, rows, uuids};
 
@@ -65,8 +66,9 @@ impl Store {
         let endpoints = uuids(endpoints);
         let counted = i64::from(HELD_COUNTED) + 1;
         self.bounded(async {
-            let client = self.client().await?;
-            let found = rows(&client, HEALTH, &[&tenant.uuid(), &endpoints, &counted]).await?;
+            let mut client = self.client().await?;
+            let fenced = fence(&mut client, tenant).await?;
+            let found = rows(&fenced, HEALTH, &[&tenant.uuid(), &endpoints, &counted]).await?;
             let read = |row: &Row| {
                 let held: i64 = get(row, "held")?;
                 let record = HealthRecord {

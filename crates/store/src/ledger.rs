@@ -14,6 +14,7 @@ use tokio_postgres::Row;
 use tokio_postgres::types::ToSql;
 
 use crate::error::StoreError;
+use crate::fence::fence;
 use crate::pool::Store;
 use crate::sql::{execute, get, id, row, rows};
 
@@ -240,10 +241,11 @@ impl Store {
     async fn read_ledger(&self, tenant: Option<TenantId>) -> Result<Ledger, StoreError> {
         self.bounded(async {
             let mut client = self.client().await?;
-            let transaction = client.transaction().await?;
-            let ledger = read(&transaction, tenant).await?;
-            transaction.commit().await?;
-            Ok(ledger)
+            let transaction = match tenant {
+                None => client.transaction().await?,
+                Some(tenant) => fence(&mut client, tenant).await?,
+            };
+            read(&transaction, tenant).await
         })
         .await
     }

@@ -6,11 +6,13 @@
 //! [`directory::Live`] snapshots, which outlive an outage of the database.
 //!
 //! **Invariants:** every function that serves one tenant takes its [`domain::id::TenantId`] and
-//! names it in the statement; every statement has a limit on its rows and its time; secrets are
+//! names it in the statement, and what is read for one tenant is read behind the [`fence`]; every
+//! statement has a limit on its rows and its time; secrets are
 //! encrypted before they get here and payloads are bytes, never text.
 
 mod config;
 mod error;
+pub mod fence;
 pub mod keyring;
 mod metrics;
 mod pool;

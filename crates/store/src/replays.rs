@@ -16,6 +16,7 @@ use uuid::Uuid;
 
 use crate::audit::{self, Deed};
 use crate::error::StoreError;
+use crate::fence::fence;
 use crate::operational::{self, Telling};
 use crate::page::{Cursor, Page, PageRequest};
 use crate::pool::Store;
@@ -150,10 +151,11 @@ impl Store {
             from replays where tenant_id = $1 and (created_at, id) < ($2, $3)
             order by created_at desc, id desc limit $4";
         self.bounded(async {
-            let client = self.client().await?;
+            let mut client = self.client().await?;
+            let fenced = fence(&mut client, tenant).await?;
             let (tenant, after) = (tenant.uuid(), page.below());
             let found = rows(
-                &client,
+                &fenced,
                 LIST,
                 &[&tenant, &after.at, &after.id, &page.limit()],
             )
@@ -178,8 +180,9 @@ impl Store {
                    cursor_id, created_at, updated_at, finished_at
             from replays where id = $1 and tenant_id = $2";
         self.bounded(async {
-            let client = self.client().await?;
-            let found = row(&client, GET, &[&named.uuid(), &tenant.uuid()]).await?;
+            let mut client = self.client().await?;
+            let fenced = fence(&mut client, tenant).await?;
+            let found = row(&fenced, GET, &[&named.uuid(), &tenant.uuid()]).await?;
             replay(&found.ok_or(StoreError::NotFound)?)
         })
         .await

@@ -9,7 +9,7 @@ use tokio_postgres::{Client, NoTls};
 
 use crate::error::StoreError;
 use crate::pool::{self, Store};
-use crate::{partitions, sql};
+use crate::{fence, partitions, sql};
 
 mod embedded {
     refinery::embed_migrations!("migrations");
@@ -60,7 +60,8 @@ pub enum SchemaMismatch {
 ///
 /// # Errors
 /// [`StoreError::Unavailable`] when the database can't be reached, [`StoreError::Broken`] when a
-/// migration fails or was applied in another form.
+/// migration fails or was applied in another form, [`StoreError::Role`] when the role of the
+/// [`crate::fence`] can't be made.
 pub async fn migrate(url: &SecretString) -> Result<(), StoreError> {
     const LOCK: &str = "-- migrate_lock
         select pg_advisory_lock($1)";
@@ -74,6 +75,7 @@ pub async fn migrate(url: &SecretString) -> Result<(), StoreError> {
             .run_async(&mut client)
             .await
             .map_err(|error| StoreError::Broken(Box::new(error)))?;
+        fence::build(&client).await?;
         first_partitions(&mut client).await
     };
     let migrated = tokio::time::timeout(MIGRATION_TIMEOUT, work).await;

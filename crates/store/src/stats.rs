@@ -7,6 +7,7 @@ use time::OffsetDateTime;
 use tokio_postgres::Row;
 
 use crate::error::StoreError;
+use crate::fence::fence;
 use crate::pool::Store;
 use crate::sql::{get, rows};
 
@@ -68,9 +69,10 @@ impl Store {
             from latest group by grouping sets ((hour), ()) order by hour nulls last";
         let limit = i64::from(ATTEMPTS);
         self.bounded(async {
-            let client = self.client().await?;
+            let mut client = self.client().await?;
+            let fenced = fence(&mut client, tenant).await?;
             let named = (endpoint.uuid(), tenant.uuid());
-            let found = rows(&client, STATS, &[&named.0, &named.1, &since, &limit]).await?;
+            let found = rows(&fenced, STATS, &[&named.0, &named.1, &since, &limit]).await?;
             let (whole, hours) = found.split_last().ok_or(StoreError::NotFound)?;
             let hours = hours.iter().map(hour).collect::<Result<Vec<_>, _>>()?;
             let counted: u64 = hours.iter().map(|hour| hour.delivered + hour.failed).sum();

@@ -170,6 +170,25 @@ impl BrokerAdmin {
         );
     }
 
+    /// Puts a message into a queue with headers of which the text of a JSON object is given: deeper
+    /// or larger than a JSON library would hold.
+    ///
+    /// # Panics
+    /// Also when there is no such queue.
+    pub async fn publish_with_headers(&self, queue: &str, body: &str, headers: &str) {
+        let message = format!(
+            r#"{{"routing_key": {}, "payload": {}, "payload_encoding": "string",
+                "properties": {{"delivery_mode": 2, "content_type": "application/json",
+                                "headers": {headers}}}}}"#,
+            json!(queue),
+            json!(body),
+        );
+        let url = self.url(&["exchanges", &self.vhost, "amq.default", "publish"]);
+        let sent = self.send_text(Method::POST, &url, message.into()).await;
+        let answer = expected(self.reached(sent)).json();
+        assert_eq!(answer["routed"], true, "there is no queue {queue}");
+    }
+
     /// Takes up to `count` messages from a queue; they are gone from it.
     pub async fn take(&self, queue: &str, count: usize) -> Vec<Message> {
         let request = json!({"count": count, "ackmode": "ack_requeue_false", "encoding": "base64"});
@@ -261,6 +280,15 @@ impl BrokerAdmin {
         body: Option<Value>,
     ) -> Result<Fetched, std::io::Error> {
         let body = body.map_or_else(Bytes::new, |value| value.to_string().into());
+        self.send_text(method, url, body).await
+    }
+
+    async fn send_text(
+        &self,
+        method: Method,
+        url: &Url,
+        body: Bytes,
+    ) -> Result<Fetched, std::io::Error> {
         let request = Request::builder()
             .method(method)
             .uri(url.as_str())

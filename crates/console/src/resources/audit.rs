@@ -9,7 +9,7 @@ use store::audit::{Action, Actor, Deed};
 use utoipa::ToSchema;
 
 use super::text;
-use crate::access::{Platform, Read};
+use crate::access::{InTenant, Manage, Platform, Read};
 use crate::api::Api;
 use crate::page::{Listed, Paging};
 use crate::problem;
@@ -68,6 +68,13 @@ pub(crate) fn deed(
         action,
         subject: subject.to_string(),
         detail: detail.to_string(),
+    }
+}
+
+impl InTenant<Manage> {
+    /// What is to be written down of a deed in this tenant.
+    pub(crate) fn deed(&self, action: Action, subject: impl ToString, detail: &Value) -> Deed {
+        deed(self.by, Some(self.tenant), action, subject, detail)
     }
 }
 

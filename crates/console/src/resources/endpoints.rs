@@ -94,6 +94,9 @@ pub(crate) async fn create(
         .create_endpoint(at.tenant, &settings, &secret)
         .await;
     let made = made.map_err(|error| problem::of_store(&error))?;
+    let detail = json!({"host": made.settings.url.host_str()});
+    let deed = at.deed(Action::EndpointCreated, made.id, &detail);
+    audit::note(&api, deed).await;
     let tag = etag::of(made.version);
     let location = format!("/v1/tenants/{}/endpoints/{}", at.tenant, made.id);
     let body = Registered {
@@ -143,8 +146,11 @@ pub(crate) async fn update(
     let store = &api.store;
     let changed = store
         .update_endpoint(at.tenant, endpoint, precondition, &settings)
-        .await;
-    tagged(&api, changed).await
+        .await
+        .map_err(of_store)?;
+    let detail = json!({"version": changed.version});
+    audit::note(&api, at.deed(Action::EndpointChanged, endpoint, &detail)).await;
+    tagged(&api, Ok(changed)).await
 }
 
 /// Delete an endpoint; what was under way to it is cancelled
@@ -161,6 +167,7 @@ pub(crate) async fn delete(
         .delete_endpoint(at.tenant, endpoint, Precondition::Any)
         .await;
     deleted.map_err(|error| problem::of_store(&error))?;
+    audit::note(&api, at.deed(Action::EndpointDeleted, endpoint, &json!({}))).await;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -179,6 +186,8 @@ pub(crate) async fn rotate_secret(
         .rotate_secret(at.tenant, endpoint, Precondition::Any, &secret)
         .await;
     rotated.map_err(|error| problem::of_store(&error))?;
+    let deed = at.deed(Action::EndpointSecretRotated, endpoint, &json!({}));
+    audit::note(&api, deed).await;
     Ok(Json(Shown {
         secret: secret.expose(),
     }))
@@ -220,8 +229,7 @@ async fn switch(
         .switch_endpoint(at.tenant, endpoint, Precondition::Any, switch)
         .await
         .map_err(|error| problem::of_store(&error))?;
-    let deed = audit::deed(at.by, Some(at.tenant), action, endpoint, &json!({}));
-    audit::note(api, deed).await;
+    audit::note(api, at.deed(action, endpoint, &json!({}))).await;
     tagged(api, Ok(switched)).await
 }
 

@@ -10,8 +10,10 @@ use axum::http::request::Parts;
 use domain::event_type::EventType;
 use domain::id::TenantId;
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 use serde_json::value::RawValue;
 use service::problem::Problem;
+use store::audit::Action;
 use store::event_types::{Audience, CatalogueEntry, NewEntry};
 use utoipa::ToSchema;
 
@@ -21,6 +23,7 @@ use crate::api::Api;
 use crate::body::Body;
 use crate::problem;
 use crate::query::Query;
+use crate::resources::audit;
 
 /// An event type.
 #[derive(Serialize, ToSchema)]
@@ -182,7 +185,7 @@ pub(crate) async fn get(
     params(("name" = String, Path)), request_body = ToPut,
     responses((status = 200, body = Entry), (status = 409, description = "it is the type of an operational event"), (status = 422)))]
 pub(crate) async fn put(
-    _: Platform<Manage>,
+    by: Platform<Manage>,
     State(api): State<Api>,
     Written(event_type): Written,
     Body(entry): Body<ToPut>,
@@ -199,18 +202,26 @@ pub(crate) async fn put(
         schema_mode: schema.mode,
     };
     let put = api.store.put_event_type(&event_type, new).await;
-    Ok(Json(put.map_err(|error| problem::of_store(&error))?.into()))
+    let put = put.map_err(|error| problem::of_store(&error))?;
+    let action = Action::EventTypeSaved;
+    let deed = audit::deed(by.by, None, action, &event_type, &json!({}));
+    audit::note(&api, deed).await;
+    Ok(Json(put.into()))
 }
 
 /// Archive an event type: it is no longer offered
 #[utoipa::path(delete, path = "/v1/event-types/{name}", tag = "event types",
     params(("name" = String, Path)), responses((status = 204), (status = 404)))]
 pub(crate) async fn archive(
-    _: Platform<Manage>,
+    by: Platform<Manage>,
     State(api): State<Api>,
     Written(event_type): Written,
 ) -> Result<StatusCode, Problem> {
-    let archived = api.store.archive_event_type(&name(&event_type)?).await;
+    let event_type = name(&event_type)?;
+    let archived = api.store.archive_event_type(&event_type).await;
     archived.map_err(|error| problem::of_store(&error))?;
+    let action = Action::EventTypeArchived;
+    let deed = audit::deed(by.by, None, action, &event_type, &json!({}));
+    audit::note(&api, deed).await;
     Ok(StatusCode::NO_CONTENT)
 }

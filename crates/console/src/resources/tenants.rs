@@ -6,7 +6,9 @@ use axum::http::StatusCode;
 use domain::id::TenantId;
 use domain::limits;
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 use service::problem::Problem;
+use store::audit::Action;
 use store::tenants::NewTenant;
 use utoipa::ToSchema;
 
@@ -16,6 +18,7 @@ use crate::api::Api;
 use crate::body::{Body, Created};
 use crate::page::{Listed, Paging};
 use crate::problem;
+use crate::resources::audit;
 
 /// A tenant.
 #[derive(Serialize, ToSchema)]
@@ -73,7 +76,7 @@ pub(crate) async fn list(
 #[utoipa::path(post, path = "/v1/tenants", tag = "tenants", request_body = ToCreate,
     responses((status = 201, body = Tenant), (status = 409, description = "the external id is taken")))]
 pub(crate) async fn create(
-    _: Platform<Manage>,
+    by: Platform<Manage>,
     State(api): State<Api>,
     Body(new): Body<ToCreate>,
 ) -> Result<Created<Tenant>, Problem> {
@@ -103,6 +106,10 @@ pub(crate) async fn create(
         .create_tenant(&new)
         .await
         .map_err(|error| problem::of_store(&error))?;
+    let detail = json!({"name": made.name, "external_id": made.external_id});
+    let action = Action::TenantCreated;
+    let deed = audit::deed(by.by, Some(made.id), action, made.id, &detail);
+    audit::note(&api, deed).await;
     let body = Tenant::from(made);
     Ok(Created {
         location: format!("/v1/tenants/{}", body.id),
@@ -146,5 +153,7 @@ pub(crate) async fn delete(
         .delete_tenant(at.tenant)
         .await
         .map_err(|error| problem::of_store(&error))?;
+    let deed = at.deed(Action::TenantDeleted, at.tenant, &json!({}));
+    audit::note(&api, deed).await;
     Ok(StatusCode::NO_CONTENT)
 }

@@ -9,10 +9,10 @@ use crate::past::{self, DELIVERED};
 use crate::world::{PATIENCE, Tenant, World, problem, send, send_json, text};
 
 /// Values for every parameter: what is there, of this tenant.
-struct Ids(Vec<(&'static str, String)>);
+pub(crate) struct Ids(Vec<(&'static str, String)>);
 
 impl Ids {
-    async fn of(world: &World, tenant: &Tenant) -> Self {
+    pub(crate) async fn of(world: &World, tenant: &Tenant) -> Self {
         let endpoint = world.endpoint(tenant).await;
         let delivery = past::delivery(world, tenant, &endpoint, DELIVERED).await;
         let letter = past::letter(world, &delivery).await;
@@ -31,16 +31,36 @@ impl Ids {
         ])
     }
 
-    fn path(&self, operation: &Operation) -> String {
+    pub(crate) fn path(&self, operation: &Operation) -> String {
         let values = self.0.iter().map(|(name, value)| (*name, value.as_str()));
         operation.path(&values.collect::<Vec<_>>())
     }
 
     /// The same with another tenant's name before what is its own.
     fn under(&self, tenant: &Tenant) -> Self {
+        self.with("tenant", &tenant.id.to_string())
+    }
+
+    /// The same with another value for one parameter.
+    pub(crate) fn with(&self, parameter: &str, value: &str) -> Self {
         let mut ids = self.0.clone();
-        ids[0].1 = tenant.id.to_string();
+        for (name, own) in &mut ids {
+            if *name == parameter {
+                value.clone_into(own);
+            }
+        }
         Self(ids)
+    }
+
+    /// The value of a parameter.
+    pub(crate) fn value(&self, parameter: &str) -> &str {
+        let own = self.0.iter().find(|(name, _)| *name == parameter);
+        own.map(|(_, value)| value).unwrap()
+    }
+
+    /// The parameters that have a value.
+    pub(crate) fn parameters(&self) -> impl Iterator<Item = &'static str> {
+        self.0.iter().map(|(name, _)| *name)
     }
 }
 

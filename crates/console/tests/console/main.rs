@@ -7,6 +7,7 @@
 
 mod access;
 mod audit;
+mod audited;
 mod bodies;
 mod branding;
 mod dead_letters;
@@ -20,6 +21,7 @@ mod explain;
 mod filters;
 mod health;
 mod held;
+mod hostile;
 mod ledger;
 mod letter_pages;
 mod live;

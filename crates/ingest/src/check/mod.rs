@@ -17,4 +17,6 @@ pub(crate) use json::{countable, envelope, items, payload, sized};
 pub(crate) use refusal::{Reason, Refusal};
 
 #[cfg(test)]
+mod fuzz;
+#[cfg(test)]
 mod tests;

@@ -141,5 +141,8 @@ fn protobuf(body: &Bytes) -> Result<Draft, Refusal> {
 }
 
 #[cfg(test)]
+#[path = "message_fuzz.rs"]
+mod fuzz;
+#[cfg(test)]
 #[path = "message_tests.rs"]
 mod tests;

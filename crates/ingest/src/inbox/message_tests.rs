@@ -9,7 +9,7 @@ use super::*;
 const EVENT: &str = r#"{"tenant":"acme","event":"a","data":1}"#;
 const OWN_ID: &str = r#"{"tenant":"acme","event":"a","data":1,"id":"own"}"#;
 
-fn delivered(content_type: &str, kind: &str, body: impl Into<Bytes>) -> Delivered {
+pub(super) fn delivered(content_type: &str, kind: &str, body: impl Into<Bytes>) -> Delivered {
     Delivered {
         body: body.into(),
         properties: Properties {

@@ -13,6 +13,7 @@ mod refuses;
 mod batch_refusals;
 mod batches;
 mod cloud_events;
+mod connections;
 mod keys;
 mod loops;
 

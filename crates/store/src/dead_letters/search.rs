@@ -14,6 +14,7 @@ use uuid::Uuid;
 
 use super::{DeadLetterKind, DeadLetterSummary, event_type, resolved};
 use crate::error::StoreError;
+use crate::fence::fence;
 use crate::page::{Cursor, Page, PageRequest};
 use crate::pool::Store;
 use crate::sql::{get, id, named, optional_id, row, rows};
@@ -67,6 +68,12 @@ impl Search {
         }
     }
 
+    /// The tenant that sees all that is sought; none where only the platform does.
+    fn for_tenant(&self) -> Option<TenantId> {
+        self.tenant
+            .filter(|_| self.kind == Some(DeadLetterKind::Delivery))
+    }
+
     /// The condition that an index is there for, and what it compares with.
     fn narrow(&self) -> (&'static str, Option<Uuid>) {
         let owner = |endpoint: EndpointId| Some(endpoint.uuid());
@@ -103,9 +110,15 @@ impl Store {
         page: PageRequest,
     ) -> Result<Page<DeadLetterSummary>, StoreError> {
         self.bounded(async {
-            let client = self.client().await?;
+            let mut client = self.client().await?;
             let after = page.below().before(search.until);
-            let (found, end) = look(&client, search, after, page.limit()).await?;
+            let (found, end) = match search.for_tenant() {
+                None => look(&client, search, after, page.limit()).await?,
+                Some(tenant) => {
+                    let fenced = fence(&mut client, tenant).await?;
+                    look(&fenced, search, after, page.limit()).await?
+                }
+            };
             let found: Result<_, _> = found.iter().map(summary).collect();
             let mut page = Page::new(found?, page, |one: &DeadLetterSummary| Cursor {
                 at: one.created_at,

@@ -12,6 +12,7 @@ use super::Precondition;
 use super::row::secret_owner;
 use super::write::why_not;
 use crate::error::StoreError;
+use crate::fence::fence;
 use crate::keyring::Keyring;
 use crate::pool::Store;
 use crate::sql::{execute, get, id, row, rows};
@@ -83,8 +84,9 @@ impl Store {
               and (s.expires_at is null or s.expires_at > now())
             order by s.created_at desc, s.id desc";
         self.bounded(async {
-            let client = self.client().await?;
-            let found = rows(&client, LIVE, &[&endpoint.uuid(), &tenant.uuid()]).await?;
+            let mut client = self.client().await?;
+            let fenced = fence(&mut client, tenant).await?;
+            let found = rows(&fenced, LIVE, &[&endpoint.uuid(), &tenant.uuid()]).await?;
             // One without a secret there is not.
             if found.is_empty() {
                 return Err(StoreError::NotFound);

@@ -10,6 +10,7 @@ use super::row::{endpoint, retry_column, seal_headers};
 use super::secrets::insert_secret;
 use super::{EndpointRecord, Precondition, Settings};
 use crate::error::StoreError;
+use crate::fence::fence;
 use crate::health::forget_failures;
 use crate::keyring::{Keyring, Sealed};
 use crate::page::{Cursor, Page, PageRequest};
@@ -122,8 +123,9 @@ impl Store {
                    state_reason, state_since, version, filter, created_at, updated_at
             from endpoints where id = $1 and tenant_id = $2 and deleted_at is null";
         self.bounded(async {
-            let client = self.client().await?;
-            let found = row(&client, GET, &[&id.uuid(), &tenant.uuid()]).await?;
+            let mut client = self.client().await?;
+            let fenced = fence(&mut client, tenant).await?;
+            let found = row(&fenced, GET, &[&id.uuid(), &tenant.uuid()]).await?;
             endpoint(&found.ok_or(StoreError::NotFound)?, self.keyring())
         })
         .await
@@ -146,9 +148,10 @@ impl Store {
             where tenant_id = $1 and deleted_at is null and (created_at, id) < ($2, $3)
             order by created_at desc, id desc limit $4";
         self.bounded(async {
-            let client = self.client().await?;
+            let mut client = self.client().await?;
+            let fenced = fence(&mut client, tenant).await?;
             let Cursor { at, id } = page.below();
-            let found = rows(&client, LIST, &[&tenant.uuid(), &at, &id, &page.limit()]).await?;
+            let found = rows(&fenced, LIST, &[&tenant.uuid(), &at, &id, &page.limit()]).await?;
             let found: Result<_, _> = found
                 .iter()
                 .map(|row| endpoint(row, self.keyring()))

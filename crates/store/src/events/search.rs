@@ -11,6 +11,7 @@ use tokio_postgres::types::ToSql;
 
 use super::{EventSummary, summary};
 use crate::error::StoreError;
+use crate::fence::fence;
 use crate::page::{Cursor, Page, PageRequest};
 use crate::pool::Store;
 use crate::sql::rows;
@@ -54,19 +55,20 @@ impl Store {
         let Cursor { at, id } = page.below().before(sought.until);
         let since = sought.since.unwrap_or(datetime!(0001-01-01 0:00 UTC));
         let (first, last) = (since.to_utc().date(), at.to_utc().date());
-        let (tenant, limit) = (tenant.uuid(), page.limit());
+        let (named, limit) = (tenant.uuid(), page.limit());
         self.bounded(async {
-            let client = self.client().await?;
+            let mut client = self.client().await?;
+            let fenced = fence(&mut client, tenant).await?;
             let found = match sought.event_type.as_ref().map(EventType::as_str) {
                 None => {
                     let bounds: [&(dyn ToSql + Sync); 7] =
-                        [&tenant, &at, &id, &last, &limit, &since, &first];
-                    rows(&client, LIST, &bounds).await?
+                        [&named, &at, &id, &last, &limit, &since, &first];
+                    rows(&fenced, LIST, &bounds).await?
                 }
                 Some(name) => {
                     let bounds: [&(dyn ToSql + Sync); 8] =
-                        [&tenant, &at, &id, &last, &limit, &since, &first, &name];
-                    rows(&client, LIST_TYPE, &bounds).await?
+                        [&named, &at, &id, &last, &limit, &since, &first, &name];
+                    rows(&fenced, LIST_TYPE, &bounds).await?
                 }
             };
             let found: Result<_, _> = found.iter().map(summary).collect();

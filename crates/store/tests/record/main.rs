@@ -14,6 +14,7 @@ mod directory;
 mod endpoints;
 mod events;
 mod explain;
+mod fence;
 mod health;
 mod held;
 mod lanes;

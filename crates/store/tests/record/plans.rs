@@ -10,9 +10,9 @@ use tokio_postgres::{Client, NoTls, SimpleQueryMessage};
 
 use crate::support::Db;
 
-mod sources;
+pub(crate) mod sources;
 
-use sources::{Most, Statement, statements};
+use sources::{Most, Place, Statement, statements};
 
 /// Large enough that what is bounded reads far less than what is not: the first tenant has 10,000
 /// events, and its first endpoint as many deliveries.
@@ -78,6 +78,13 @@ async fn whatever_is_read_is_bounded_by_indexes() {
     }
     assert!(faults.is_empty(), "{}", faults.join("\n"));
     assert!(found.len() > 60, "only {} were found", found.len());
+    let fenced = found
+        .iter()
+        .filter(|one| one.place == Place::BehindTheFence);
+    assert!(
+        fenced.count() >= 20,
+        "what is read for a tenant is behind the fence"
+    );
 }
 
 /// How many rows each table has.
@@ -146,8 +153,18 @@ impl Judge {
     /// Runs a statement by the plan that the store has it run by, which is the same for all values,
     /// for the first page of whoever has the most.
     async fn explain(&self, statement: &Statement) -> Value {
+        let stand = match statement.place {
+            Place::Open => "reset role".to_owned(),
+            Place::BehindTheFence => format!(
+                "select set_config('posthaste.tenant', {}::text, false);
+                 set role {}",
+                self.most.tenant,
+                store::fence::ROLE
+            ),
+        };
         let prepare = format!(
-            "set plan_cache_mode = force_generic_plan; deallocate all; prepare judged as {}",
+            "set plan_cache_mode = force_generic_plan; deallocate all; {stand};
+             prepare judged as {}",
             statement.text
         );
         let prepared = self.client.batch_execute(&prepare).await;

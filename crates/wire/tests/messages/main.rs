@@ -11,5 +11,7 @@ mod compatibility;
 
 mod refusals;
 
+mod fuzz;
+
 mod samples;
 mod strategies;

@@ -54,6 +54,7 @@ fn chunk(bytes: &[u8]) -> Option<Chunk<'_>> {
 
 #[cfg(test)]
 mod tests {
+    use bolero::check;
     use proptest::prelude::*;
 
     use super::*;
@@ -93,6 +94,19 @@ mod tests {
         assert_eq!(judge(&trailed), Err(PngError::Broken));
         let headless = [&SIGNATURE[..], &part(b"IEND", b"")].concat();
         assert_eq!(judge(&headless), Err(PngError::Broken));
+    }
+
+    /// A fuzz target: what is taken for a picture begins and ends as one.
+    #[test]
+    fn logo() {
+        let bound = std::time::Duration::from_secs(1);
+        check!().with_test_time(bound).for_each(|input: &[u8]| {
+            if judge(input).is_ok() {
+                assert!(
+                    input.starts_with(&SIGNATURE) && input[..input.len() - 4].ends_with(b"IEND")
+                );
+            }
+        });
     }
 
     proptest! {

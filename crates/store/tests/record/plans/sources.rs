@@ -34,6 +34,15 @@ const CHANGES: [&str; 6] = [
 pub(super) struct Statement {
     pub(super) name: String,
     pub(super) text: String,
+    /// Whether it is run where one tenant's rows are seen alone.
+    pub(super) place: Place,
+}
+
+/// Where a statement is run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Place {
+    Open,
+    BehindTheFence,
 }
 
 /// All that read and change nothing.
@@ -41,8 +50,14 @@ pub(super) fn statements() -> Vec<Statement> {
     let mut found = Vec::new();
     for source in sources(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src")) {
         let source = fs::read_to_string(source).unwrap();
-        for text in source.split("\"-- ").skip(1) {
-            let text = text.split('"').next().unwrap();
+        for (at, mark) in source.match_indices("\"-- ") {
+            let rest = &source[at + mark.len()..];
+            let (text, after) = rest.split_once('"').unwrap();
+            let function = after.split("fn ").next().unwrap();
+            let place = match function.contains("fence(") {
+                true => Place::BehindTheFence,
+                false => Place::Open,
+            };
             let Some((name, body)) = text.split_once('\n') else {
                 continue;
             };
@@ -52,6 +67,7 @@ pub(super) fn statements() -> Vec<Statement> {
                 found.extend(variants(body).into_iter().map(|text| Statement {
                     name: name.to_owned(),
                     text,
+                    place,
                 }));
             }
         }
@@ -59,7 +75,8 @@ pub(super) fn statements() -> Vec<Statement> {
     found
 }
 
-fn sources(folder: &Path) -> Vec<PathBuf> {
+/// Every file below a folder.
+pub(crate) fn sources(folder: &Path) -> Vec<PathBuf> {
     let entries = fs::read_dir(folder).unwrap();
     let paths = entries.map(|entry| entry.unwrap().path());
     paths
