@@ -2,6 +2,7 @@
 
 use std::future::Future;
 use std::net::SocketAddr;
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use anyhow::Context;
@@ -301,10 +302,13 @@ where
     let ops = listen(common.ops_listen).await?;
     let registry = telemetry.registry().clone();
     let serving = tokio::spawn(ops::serve(ops, health.clone(), registry, life.clone()));
+    let opened = OnceLock::new();
     let run = async {
         let booting = health.latch("boot");
+        let broker = common.broker.open(name, life.stop()).await?;
+        let broker = opened.get_or_init(|| broker).clone();
         let surroundings = Surroundings {
-            broker: common.broker.open(name, life.stop()).await?,
+            broker,
             store: common.store.open()?,
             shards: common.broker.shards.shards,
             life: life.clone(),
@@ -315,6 +319,9 @@ where
     };
     let outcome = until_asked(run, &life, common.grace).await;
     life.drain(Duration::ZERO).await;
+    if let Some(broker) = opened.get() {
+        broker.farewell().await;
+    }
     serving
         .await
         .context("the operators' port panicked")?
