@@ -9,13 +9,16 @@ use anyhow::Context;
 use broker::Broker;
 use clap::Args;
 use domain::shard::Shards;
+use service::patience::Patience;
 use service::telemetry::Telemetry;
-use service::{Drained, Health, Lifecycle, ops, signals};
+use service::{Drained, Health, Latch, Lifecycle, ops, signals};
 use store::directory::Snapshot;
 use store::{
-    AccessDirectory, EndpointDirectory, Live, SchemaDirectory, Store, SubscriptionDirectory,
+    AccessDirectory, EndpointDirectory, Live, SchemaDirectory, Store, StoreError,
+    SubscriptionDirectory,
 };
 use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
 
 use crate::connections::{BrokerArgs, StoreArgs};
 
@@ -307,9 +310,11 @@ where
         let booting = health.latch("boot");
         let broker = common.broker.open(name, life.stop()).await?;
         let broker = opened.get_or_init(|| broker).clone();
+        let store = common.store.open()?;
+        usable(&store, &booting, life.stop()).await?;
         let surroundings = Surroundings {
             broker,
-            store: common.store.open()?,
+            store,
             shards: common.broker.shards.shards,
             life: life.clone(),
             health: health.clone(),
@@ -328,6 +333,19 @@ where
         .context("the operators' port broke")?;
     telemetry.flush();
     outcome
+}
+
+/// Refuses a record whose schema this program can't use; waits for one that doesn't answer.
+async fn usable(store: &Store, booting: &Latch, stop: &CancellationToken) -> anyhow::Result<()> {
+    let mut patience = Patience::new(booting, stop);
+    loop {
+        match store.check_schema().await {
+            Err(StoreError::Schema(mismatch)) => return Err(mismatch.into()),
+            Err(error) if patience.wait(&error).await.is_ok() => {}
+            // Told to stop, or it answers.
+            Err(_) | Ok(()) => return Ok(()),
+        }
+    }
 }
 
 /// Runs until SIGTERM or SIGINT, then lets what is in flight finish, within the grace.
