@@ -11,6 +11,7 @@ use thiserror::Error;
 use tokio::sync::{Mutex, watch};
 use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 
 use crate::backoff::Backoff;
 use crate::census;
@@ -26,6 +27,9 @@ use crate::topology::Topology;
 /// The shortest time between two attempts to declare again what is missing.
 const REDECLARE_PAUSE: Duration = Duration::from_secs(2);
 
+/// How long the broker may take to answer the last of what is said to it.
+const FAREWELL: Duration = Duration::from_secs(10);
+
 /// A RabbitMQ broker. Cheap to clone; holds no connection itself.
 #[derive(Clone)]
 pub struct Broker {
@@ -39,6 +43,8 @@ struct Shared {
     topology: OnceLock<Topology>,
     /// When that was tried last; held while it is.
     redeclared: Mutex<Option<Instant>>,
+    /// Consumers, and what is still to be said over their connections.
+    farewells: TaskTracker,
 }
 
 /// What a queue holds at a moment.
@@ -78,6 +84,7 @@ impl Broker {
             metrics: Metrics::new(),
             topology: OnceLock::new(),
             redeclared: Mutex::new(None),
+            farewells: TaskTracker::new(),
         };
         Ok(Self {
             shared: Arc::new(shared),
@@ -138,6 +145,20 @@ impl Broker {
         if let Err(error) = self.declare(topology).await {
             tracing::warn!(%error, "the topology could not be declared again");
         }
+    }
+
+    /// Waits until the broker has taken every acknowledgement, for a few seconds at most: the last
+    /// thing to do before the process ends. All consumers must be dropped or stopped.
+    pub async fn farewell(&self) {
+        self.shared.farewells.close();
+        let said = timeout(FAREWELL, self.shared.farewells.wait()).await;
+        if said.is_err() {
+            tracing::warn!("the broker may not have taken the last acknowledgements");
+        }
+    }
+
+    pub(crate) fn farewells(&self) -> &TaskTracker {
+        &self.shared.farewells
     }
 
     pub(crate) fn endpoint(&self) -> &Endpoint {

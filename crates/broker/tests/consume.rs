@@ -118,6 +118,32 @@ async fn a_batch_takes_what_is_there() {
     holds(&broker, &queue::results(), 0).await;
 }
 
+/// A consumer that ends keeps nothing from the others, however long it works on what it has taken.
+#[tokio::test]
+async fn what_was_fetched_and_not_taken_goes_back_at_once() {
+    let stack = Stack::new().await;
+    let broker = declared(&stack).await;
+    let publisher = broker.publisher("test");
+    for n in 0..50 {
+        let sent = message(Route::results(), &n.to_string());
+        publisher.publish(sent).await.unwrap();
+    }
+    let (mut consumer, stop) = consume(&broker, queue::results(), 100);
+    let in_hand = next(&mut consumer).await;
+    holds(&broker, &queue::results(), 0).await;
+    stop.cancel();
+    drop(consumer);
+    holds(&broker, &queue::results(), 49).await;
+
+    in_hand.ack().await;
+    broker.farewell().await;
+    let (mut consumer, _stop) = consume(&broker, queue::results(), 100);
+    for _ in 0..49 {
+        next(&mut consumer).await.ack().await;
+    }
+    holds(&broker, &queue::results(), 0).await;
+}
+
 /// Acknowledging several must not take along one between them that is still being worked on.
 #[tokio::test]
 async fn acknowledging_many_leaves_others_alone() {

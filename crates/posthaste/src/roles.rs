@@ -2,19 +2,23 @@
 
 use std::future::Future;
 use std::net::SocketAddr;
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use anyhow::Context;
 use broker::Broker;
 use clap::Args;
 use domain::shard::Shards;
+use service::patience::Patience;
 use service::telemetry::Telemetry;
-use service::{Drained, Health, Lifecycle, ops, signals};
+use service::{Drained, Health, Latch, Lifecycle, ops, signals};
 use store::directory::Snapshot;
 use store::{
-    AccessDirectory, EndpointDirectory, Live, SchemaDirectory, Store, SubscriptionDirectory,
+    AccessDirectory, EndpointDirectory, Live, SchemaDirectory, Store, StoreError,
+    SubscriptionDirectory,
 };
 use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
 
 use crate::connections::{BrokerArgs, StoreArgs};
 
@@ -301,11 +305,16 @@ where
     let ops = listen(common.ops_listen).await?;
     let registry = telemetry.registry().clone();
     let serving = tokio::spawn(ops::serve(ops, health.clone(), registry, life.clone()));
+    let opened = OnceLock::new();
     let run = async {
         let booting = health.latch("boot");
+        let broker = common.broker.open(name, life.stop()).await?;
+        let broker = opened.get_or_init(|| broker).clone();
+        let store = common.store.open()?;
+        usable(&store, &booting, life.stop()).await?;
         let surroundings = Surroundings {
-            broker: common.broker.open(name, life.stop()).await?,
-            store: common.store.open()?,
+            broker,
+            store,
             shards: common.broker.shards.shards,
             life: life.clone(),
             health: health.clone(),
@@ -315,12 +324,28 @@ where
     };
     let outcome = until_asked(run, &life, common.grace).await;
     life.drain(Duration::ZERO).await;
+    if let Some(broker) = opened.get() {
+        broker.farewell().await;
+    }
     serving
         .await
         .context("the operators' port panicked")?
         .context("the operators' port broke")?;
     telemetry.flush();
     outcome
+}
+
+/// Refuses a record whose schema this program can't use; waits for one that doesn't answer.
+async fn usable(store: &Store, booting: &Latch, stop: &CancellationToken) -> anyhow::Result<()> {
+    let mut patience = Patience::new(booting, stop);
+    loop {
+        match store.check_schema().await {
+            Err(StoreError::Schema(mismatch)) => return Err(mismatch.into()),
+            Err(error) if patience.wait(&error).await.is_ok() => {}
+            // Told to stop, or it answers.
+            Err(_) | Ok(()) => return Ok(()),
+        }
+    }
 }
 
 /// Runs until SIGTERM or SIGINT, then lets what is in flight finish, within the grace.

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
+use broker::Broker;
 use clap::Args;
 use sandbox::Place;
 use secrecy::{ExposeSecret, SecretString};
@@ -90,6 +91,7 @@ pub(crate) struct Running {
     /// A key with every scope; none where the servers are somebody else's.
     key: Option<SecretString>,
     ground: Ground,
+    broker: Broker,
     life: Lifecycle,
     health: Health,
     roles: tokio::task::JoinHandle<anyhow::Result<()>>,
@@ -122,6 +124,7 @@ impl Running {
             console_url: url(at_console.local_addr()?),
             key,
             ground,
+            broker: surroundings.broker.clone(),
             life,
             health,
             roles: tokio::spawn(async move {
@@ -178,10 +181,12 @@ impl Running {
             roles,
             life,
             ground,
+            broker,
             ..
         } = self;
         let roles = async { roles.await.context("a role panicked")? };
         let ended = until_asked(roles, &life, grace).await;
+        broker.farewell().await;
         ground.stop().await?;
         ended
     }
@@ -193,6 +198,7 @@ impl Running {
             Ok(roles) => roles.context("a role panicked")??,
             Err(_) => tracing::warn!("the roles did not end within the grace"),
         }
+        self.broker.farewell().await;
         self.ground.stop().await
     }
 }

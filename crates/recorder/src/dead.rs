@@ -9,6 +9,7 @@ use domain::report::Report;
 use futures::future::try_join_all;
 use opentelemetry::KeyValue;
 use service::Latch;
+use service::trace::{Hop, Step};
 use store::dead_letters::NewDeadLetter;
 use store::{Remedy, Store, StoreError};
 use time::OffsetDateTime;
@@ -35,8 +36,8 @@ pub(crate) struct Undertaker {
     pub(crate) metrics: Metrics,
 }
 
-/// A letter and the right to acknowledge its message.
-type Held = (NewDeadLetter, Acker);
+/// A letter, the right to acknowledge its message, and the span of its being kept.
+type Held = (NewDeadLetter, Acker, Hop);
 
 impl Undertaker {
     /// Handles messages that nobody could work on.
@@ -49,7 +50,8 @@ impl Undertaker {
             match fate::of(&message) {
                 Fate::Keep(letter) => {
                     ends.extend(letter::end(&letter, OffsetDateTime::now_utc()));
-                    letters.push((*letter, acker));
+                    let hop = kept(&message, &letter);
+                    letters.push((*letter, acker, hop));
                 }
                 Fate::Quarantine(items) => {
                     log_quarantine(&message, items.len());
@@ -70,7 +72,11 @@ impl Undertaker {
     /// Handles messages that their publishers got wrong.
     pub(crate) async fn reject(&self, received: Vec<Received>) -> Result<(), Interrupted> {
         let letters = received.into_iter().map(Received::into_parts);
-        let letters = letters.map(|(message, acker)| (letter::rejected(&message), acker));
+        let letters = letters.map(|(message, acker)| {
+            let letter = letter::rejected(&message);
+            let hop = kept(&message, &letter);
+            (letter, acker, hop)
+        });
         self.keep(letters.collect()).await
     }
 
@@ -88,7 +94,15 @@ impl Undertaker {
     /// Keeps letters and acknowledges their messages. One that the record refuses is left
     /// unacknowledged: it comes back with the next connection, and is never thrown away.
     async fn keep(&self, held: Vec<Held>) -> Result<(), Interrupted> {
-        let (letters, ackers): (Vec<_>, Vec<_>) = held.into_iter().unzip();
+        let mut letters = Vec::with_capacity(held.len());
+        let mut ackers = Vec::with_capacity(held.len());
+        // They end when the letters are kept.
+        let mut hops = Vec::with_capacity(held.len());
+        for (letter, acker, hop) in held {
+            letters.push(letter);
+            ackers.push(acker);
+            hops.push(hop);
+        }
         if letters.is_empty() {
             return Ok(());
         }
@@ -145,6 +159,16 @@ impl Undertaker {
             "dead letter kept"
         );
     }
+}
+
+/// Begins the span of a dead letter that is kept, which is a failure in its trace.
+fn kept(message: &Delivered, letter: &NewDeadLetter) -> Hop {
+    let mut hop = Hop::within(&letter::trace(message), || {
+        Step::process(&message.exchange, &message.routing_key, &message.queue)
+            .of("posthaste.dead_letter.id", letter.id)
+    });
+    hop.failed(letter.kind.as_str());
+    hop
 }
 
 /// A report, alone on its way to be recorded.

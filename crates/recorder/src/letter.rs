@@ -87,6 +87,19 @@ pub(crate) fn rejected(message: &Delivered) -> NewDeadLetter {
     }
 }
 
+/// The trace that a message belongs to: its item's, and where it can't be read, what came beside it.
+pub(crate) fn trace(message: &Delivered) -> TraceContext {
+    let of_item = subject(message).trace;
+    if !of_item.traceparent.is_empty() {
+        return of_item;
+    }
+    let text = |name| message.properties.headers.text(name).unwrap_or_default();
+    TraceContext {
+        traceparent: text("traceparent").to_owned(),
+        tracestate: text("tracestate").to_owned(),
+    }
+}
+
 fn letter(message: &Delivered, kind: DeadLetterKind) -> NewDeadLetter {
     let Properties {
         content_type,
@@ -142,6 +155,7 @@ struct Subject {
     endpoint: Option<EndpointId>,
     event_type: Option<EventType>,
     event_day: Option<Date>,
+    trace: TraceContext,
 }
 
 /// The same for each redelivery of a message. Two messages of the same bytes differ by the id or
@@ -201,6 +215,7 @@ fn of_event(item: Bytes) -> Option<Subject> {
         event: Some(event.id),
         event_day: Some(event.accepted_at.to_utc().date()),
         event_type: Some(event.event_type),
+        trace: event.trace,
         ..Subject::default()
     })
 }
@@ -217,6 +232,7 @@ fn of_dispatch(item: Bytes) -> Option<Subject> {
         endpoint: Some(dispatch.due.delivery.endpoint),
         event_type: Some(dispatch.content.event_type.clone()),
         event_day: Some(dispatch.content.accepted_at.to_utc().date()),
+        trace: dispatch.content.trace.clone(),
     })
 }
 
@@ -229,6 +245,7 @@ fn of_report(item: Bytes) -> Option<Subject> {
         endpoint: Some(report.delivery.endpoint),
         event_day: Some(report.day()),
         event_type: Some(report.event_type),
+        trace: report.trace,
     })
 }
 

@@ -3,8 +3,8 @@
 //! [`Servers::start`] finds the packages (or installs them where that is permitted), prepares a
 //! directory, and hands it to the **keeper**, a small shell script in a session of its own. The
 //! keeper starts both servers and stops them when the process it watches is gone, however that
-//! process ended, so nothing is left behind. [`Browser::find`] does the same for a test's browser,
-//! which is a program and no server.
+//! process ended, so nothing is left behind. [`Browser::find`] and [`Prometheus::find`] do the same
+//! for the programs of tests.
 //!
 //! **Invariants:** servers that already run on the machine are never connected to, configured or
 //! signalled. Everything listens on 127.0.0.1 and asks for a random password. A directory belongs
@@ -23,6 +23,7 @@ mod packages;
 mod ports;
 mod postgres;
 mod process;
+mod prometheus;
 mod server;
 mod servers;
 
@@ -32,5 +33,6 @@ pub use error::StartError;
 pub use options::{Install, Options, Place, Progress, Step, Watch};
 pub use packages::Packages;
 pub use process::Process;
+pub use prometheus::Prometheus;
 pub use server::{Kind, Server};
 pub use servers::Servers;

@@ -42,6 +42,12 @@ impl Packages {
         instead: "",
     };
 
+    /// Prometheus', for tests.
+    pub(crate) const PROMETHEUS: Self = Self {
+        names: &["prometheus"],
+        instead: "",
+    };
+
     /// What to say when a program that comes with them isn't there.
     pub(crate) const fn missing(self, program: &'static str) -> StartError {
         StartError::Missing {

@@ -6,6 +6,7 @@
 pub mod bearer;
 mod buckets;
 pub mod courtesy;
+pub mod export;
 pub mod health;
 pub mod lifecycle;
 pub mod ops;

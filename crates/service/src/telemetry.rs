@@ -19,7 +19,8 @@ use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{EnvFilter, Layer, fmt};
 
-use crate::trace::{self, ExportError, Exporting, OtlpProtocol};
+use crate::export::{Collector, ExportError, OtlpProtocol};
+use crate::trace;
 
 /// What is logged unless told otherwise.
 pub const DEFAULT_LOG: &str = "info";
@@ -49,7 +50,16 @@ pub struct TelemetryConfig {
     /// spans are recorded, and a publisher's trace passes through unchanged.
     #[arg(long, global = true, env = "OTEL_EXPORTER_OTLP_ENDPOINT")]
     pub otlp_endpoint: Option<String>,
-    /// How spans are sent.
+    /// Whether metrics are sent to the collector too. `/metrics` has them in any case.
+    #[arg(
+        long,
+        global = true,
+        env = "OTEL_METRICS_EXPORTER",
+        value_enum,
+        default_value_t
+    )]
+    pub otlp_metrics: MetricsExporter,
+    /// How spans and metrics are sent.
     #[arg(
         long,
         global = true,
@@ -78,6 +88,17 @@ fn share(text: &str) -> Result<f64, String> {
     share.ok_or_else(|| "a share is a number from 0 to 1".to_owned())
 }
 
+/// Where metrics are sent. The names are OpenTelemetry's.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, clap::ValueEnum)]
+pub enum MetricsExporter {
+    /// Nowhere: they are fetched.
+    #[default]
+    None,
+    /// To the collector, once a minute, or as often as `OTEL_METRIC_EXPORT_INTERVAL` says in
+    /// milliseconds.
+    Otlp,
+}
+
 /// The form of a log line.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, clap::ValueEnum)]
 pub enum LogFormat {
@@ -99,7 +120,7 @@ pub enum TelemetryError {
         /// What is wrong with it.
         source: tracing_subscriber::filter::ParseError,
     },
-    /// The spans' exporter can't be made.
+    /// An exporter can't be made.
     #[error(transparent)]
     Exporter(#[from] ExportError),
     /// The metrics can't be registered.
@@ -131,14 +152,15 @@ impl Telemetry {
             .with_attribute(KeyValue::new("service.version", env!("CARGO_PKG_VERSION")))
             .build();
         let registry = Registry::new();
-        let meter = meter(&registry, resource.clone())?;
-        let exporting = config.otlp_endpoint.as_deref().map(|endpoint| Exporting {
+        let collector = config.otlp_endpoint.as_deref().map(|endpoint| Collector {
             endpoint,
             protocol: config.otlp_protocol,
-            share: config.trace_share,
         });
-        let tracer = exporting
-            .map(|exporting| trace::tracing_to(&exporting, resource))
+        let fetched_only = config.otlp_metrics == MetricsExporter::None;
+        let metrics_to = collector.filter(|_| !fetched_only);
+        let meter = meter(&registry, metrics_to, resource.clone())?;
+        let tracer = collector
+            .map(|collector| collector.traces(config.trace_share, resource))
             .transpose()?;
         let (writer, guard) = writer(std::io::stderr());
         let dropped = writer.error_counter();
@@ -191,17 +213,24 @@ fn filter(log: &str) -> Result<EnvFilter, TelemetryError> {
         })
 }
 
-fn meter(registry: &Registry, resource: Resource) -> Result<SdkMeterProvider, TelemetryError> {
+fn meter(
+    registry: &Registry,
+    collector: Option<Collector<'_>>,
+    resource: Resource,
+) -> Result<SdkMeterProvider, TelemetryError> {
     let exporter = opentelemetry_prometheus::exporter()
         .with_registry(registry.clone())
         .scope_info_enabled(false)
         .build()
         .map_err(TelemetryError::Metrics)?;
-    Ok(SdkMeterProvider::builder()
+    let mut meter = SdkMeterProvider::builder()
         .with_reader(exporter)
         .with_view(crate::buckets::seconds)
-        .with_resource(resource)
-        .build())
+        .with_resource(resource);
+    if let Some(collector) = collector {
+        meter = meter.with_periodic_exporter(collector.metrics()?);
+    }
+    Ok(meter.build())
 }
 
 /// Lines are written by a thread of their own, many at once: a log that takes nothing, since its disk

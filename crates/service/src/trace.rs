@@ -10,7 +10,6 @@
 //! **Invariant:** a hop knows names, ids and outcomes; nothing here is ever handed a payload, a
 //! header's value or a URL.
 
-mod export;
 mod step;
 
 use std::collections::HashMap;
@@ -23,8 +22,6 @@ use opentelemetry::{Context, Key, KeyValue, Value};
 use opentelemetry_sdk::propagation::TraceContextPropagator;
 use opentelemetry_sdk::trace::{SdkTracer, Span};
 
-pub use export::{ExportError, OtlpProtocol};
-pub(crate) use export::{Exporting, tracing_to};
 pub use step::Step;
 
 const TRACEPARENT: &str = "traceparent";

@@ -24,7 +24,7 @@ const MIGRATION_TIMEOUT: Duration = Duration::from_secs(60 * 60);
 /// Held while a process migrates, so that several may be started at once.
 const MIGRATION_LOCK: i64 = 0x0070_6f73_7468_6173;
 
-/// The database's schema is not the one that this program was built with.
+/// The database's schema is none that this program can use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum SchemaMismatch {
     /// It is older.
@@ -37,13 +37,13 @@ pub enum SchemaMismatch {
         /// The last migration that this program knows.
         known: i32,
     },
-    /// It is newer.
+    /// It is newer, and something that this program uses may be gone from it.
     #[error(
-        "the database's schema is at version {found}, this program knows {known}: run a newer version"
+        "the database's schema is for programs that know version {needed}, this one knows {known}: run a newer version"
     )]
     Newer {
-        /// The last migration that was applied.
-        found: i32,
+        /// The oldest migration that a program must know.
+        needed: i32,
         /// The last migration that this program knows.
         known: i32,
     },
@@ -96,29 +96,49 @@ async fn first_partitions(client: &mut Client) -> Result<(), StoreError> {
     Ok(transaction.commit().await?)
 }
 
+/// What a database says of its schema.
+#[derive(Debug, Default)]
+struct Applied {
+    /// Every migration that was applied with its checksum, in order.
+    migrations: Vec<(i32, String)>,
+    /// The oldest migration that a program must know; 0 before there was such a thing.
+    usable_from: i32,
+}
+
 impl Store {
-    /// Refuses a database whose schema is not the one that this program was built with.
+    /// Refuses a database whose schema this program can't use: an older one, or a newer one that
+    /// says so.
     ///
     /// # Errors
     /// [`StoreError::Schema`] says how it differs; [`StoreError::Unavailable`] when the database
     /// can't be asked.
     pub async fn check_schema(&self) -> Result<(), StoreError> {
         const EXISTS: &str = "-- schema_exists
-            select to_regclass('refinery_schema_history') is not null as found";
+            select to_regclass('refinery_schema_history') is not null as history,
+                   to_regclass('usable_from') is not null as usable_from";
         const APPLIED: &str = "-- schema_applied
             select version, checksum from refinery_schema_history order by version";
+        const USABLE: &str = "-- schema_usable_from
+            select version from usable_from";
         let applied = self
             .bounded(async {
                 let client = self.client().await?;
-                let found = sql::row(&client, EXISTS, &[]).await?;
-                let found = found.map_or(Ok(false), |row| sql::get(&row, "found"))?;
-                if !found {
-                    return Ok(Vec::new());
+                let mut applied = Applied::default();
+                let Some(exists) = sql::row(&client, EXISTS, &[]).await? else {
+                    return Ok(applied);
+                };
+                if sql::get(&exists, "history")? {
+                    for row in sql::rows(&client, APPLIED, &[]).await? {
+                        let one = (sql::get(&row, "version")?, sql::get(&row, "checksum")?);
+                        applied.migrations.push(one);
+                    }
                 }
-                let rows = sql::rows(&client, APPLIED, &[]).await?;
-                rows.iter()
-                    .map(|row| Ok((sql::get(row, "version")?, sql::get(row, "checksum")?)))
-                    .collect()
+                if sql::get(&exists, "usable_from")? {
+                    let row = sql::row(&client, USABLE, &[]).await?;
+                    let version = row.map(|row| sql::get(&row, "version")).transpose()?;
+                    applied.usable_from = version.unwrap_or(0);
+                }
+                Ok(applied)
             })
             .await?;
         Ok(compare(runner().get_migrations(), &applied)?)
@@ -130,26 +150,29 @@ fn runner() -> Runner {
 }
 
 /// Compares what this program knows with what was applied.
-fn compare(known: &[Migration], applied: &[(i32, String)]) -> Result<(), SchemaMismatch> {
+fn compare(known: &[Migration], applied: &Applied) -> Result<(), SchemaMismatch> {
     let last_known = known.iter().map(Migration::version).max().unwrap_or(0);
-    let last_found = applied.last().map_or(0, |(version, _)| *version);
-    if last_found > last_known {
+    if applied.usable_from > last_known {
         return Err(SchemaMismatch::Newer {
-            found: last_found,
+            needed: applied.usable_from,
             known: last_known,
         });
     }
-    for (version, checksum) in applied {
-        let ours = known.iter().find(|one| one.version() == *version);
-        if ours.is_none_or(|one| one.checksum().to_string() != *checksum) {
-            return Err(SchemaMismatch::Diverged { version: *version });
+    let of = |version: i32| applied.migrations.iter().find(|one| one.0 == version);
+    for ours in known {
+        match of(ours.version()) {
+            None => {
+                let last = applied.migrations.last();
+                return Err(SchemaMismatch::Older {
+                    found: last.map_or(0, |(version, _)| *version),
+                    known: last_known,
+                });
+            }
+            Some((version, checksum)) if ours.checksum().to_string() != *checksum => {
+                return Err(SchemaMismatch::Diverged { version: *version });
+            }
+            Some(_) => {}
         }
-    }
-    if applied.len() < known.len() {
-        return Err(SchemaMismatch::Older {
-            found: last_found,
-            known: last_known,
-        });
     }
     Ok(())
 }
@@ -158,52 +181,62 @@ fn compare(known: &[Migration], applied: &[(i32, String)]) -> Result<(), SchemaM
 mod tests {
     use super::*;
 
-    fn applied() -> Vec<(i32, String)> {
+    fn applied() -> Applied {
         let mut all: Vec<_> = runner()
             .get_migrations()
             .iter()
             .map(|one| (one.version(), one.checksum().to_string()))
             .collect();
         all.sort();
-        all
+        Applied {
+            migrations: all,
+            usable_from: 1,
+        }
     }
 
     #[test]
-    fn only_the_same_schema_is_accepted() {
+    fn a_schema_that_can_be_used_is_accepted() {
         let runner = runner();
         let known = runner.get_migrations();
-        let all = applied();
-        let [.., (before, _), (last, _)] = all[..] else {
+        let [.., (before, _), (last, _)] = applied().migrations[..] else {
             panic!("there are several migrations")
         };
-        assert_eq!(compare(known, &all), Ok(()));
-        assert_eq!(
-            compare(known, &all[..all.len() - 1]),
-            Err(SchemaMismatch::Older {
-                found: before,
-                known: last
-            })
-        );
-        assert_eq!(
-            compare(known, &[]),
-            Err(SchemaMismatch::Older {
-                found: 0,
-                known: last
-            })
-        );
-        let newer = [all.clone(), vec![(last + 1, "1".into())]].concat();
-        assert_eq!(
-            compare(known, &newer),
-            Err(SchemaMismatch::Newer {
-                found: last + 1,
-                known: last
-            })
-        );
-        let mut other = all;
-        other[0].1 = "1".into();
-        assert_eq!(
-            compare(known, &other),
-            Err(SchemaMismatch::Diverged { version: 1 })
-        );
+        assert_eq!(compare(known, &applied()), Ok(()));
+
+        let mut older = applied();
+        older.migrations.pop();
+        let mismatch = SchemaMismatch::Older {
+            found: before,
+            known: last,
+        };
+        assert_eq!(compare(known, &older), Err(mismatch));
+        let mismatch = SchemaMismatch::Older {
+            found: 0,
+            known: last,
+        };
+        assert_eq!(compare(known, &Applied::default()), Err(mismatch));
+
+        let mut other = applied();
+        other.migrations[0].1 = "1".into();
+        let mismatch = SchemaMismatch::Diverged { version: 1 };
+        assert_eq!(compare(known, &other), Err(mismatch));
+    }
+
+    /// An older program goes on beside a newer one, until something is taken away.
+    #[test]
+    fn a_newer_schema_says_who_can_use_it() {
+        let runner = runner();
+        let known = runner.get_migrations();
+        let mut newer = applied();
+        let last = newer.migrations.last().map_or(0, |(version, _)| *version);
+        newer.migrations.push((last + 1, "1".into()));
+        newer.usable_from = last;
+        assert_eq!(compare(known, &newer), Ok(()));
+        newer.usable_from = last + 1;
+        let mismatch = SchemaMismatch::Newer {
+            needed: last + 1,
+            known: last,
+        };
+        assert_eq!(compare(known, &newer), Err(mismatch));
     }
 }

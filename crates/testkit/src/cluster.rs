@@ -4,63 +4,24 @@ use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Output, Stdio};
-use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::{AUTHORIZATION, CONTENT_TYPE};
-use http::{Method, Request, StatusCode};
+use http::{Method, Request};
 use http_body_util::Full;
 use serde_json::Value;
 use tempfile::TempDir;
-use tokio::process::{Child, Command};
-use tokio::time::timeout;
+use tokio::process::Command;
 
 use crate::port::free_port;
-use crate::usage::{Usage, usage};
-use crate::{Fetched, Stack, eventually, fetch};
+use crate::usage::Usage;
+use crate::{Fetched, Stack, fetch};
 
-/// How long a role may take to be ready: the broker may have just been started too.
-const READY: Duration = Duration::from_secs(60);
-/// How long a role may take to drain: longer than its own grace.
-const DRAIN: Duration = Duration::from_secs(60);
+mod instance;
+mod role;
 
-/// A role of the program.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Role {
-    /// `posthaste ingest`.
-    Ingest,
-    /// `posthaste fanout`.
-    Fanout,
-    /// `posthaste dispatcher`.
-    Dispatcher,
-    /// `posthaste recorder`.
-    Recorder,
-    /// `posthaste console`.
-    Console,
-}
-
-impl Role {
-    /// Every role.
-    pub const ALL: [Self; 5] = [
-        Self::Ingest,
-        Self::Fanout,
-        Self::Dispatcher,
-        Self::Recorder,
-        Self::Console,
-    ];
-
-    /// The subcommand.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Ingest => "ingest",
-            Self::Fanout => "fanout",
-            Self::Dispatcher => "dispatcher",
-            Self::Recorder => "recorder",
-            Self::Console => "console",
-        }
-    }
-}
+pub use instance::Instance;
+pub use role::Role;
 
 /// Every role as a process of its own. Dropping it kills them.
 #[derive(Debug)]
@@ -68,16 +29,10 @@ pub struct Cluster {
     program: PathBuf,
     environment: Vec<(&'static str, String)>,
     arguments: BTreeMap<Role, Vec<String>>,
-    running: BTreeMap<Role, Running>,
+    running: BTreeMap<Role, Instance>,
     key: String,
     ports: BTreeMap<Role, u16>,
     logs: TempDir,
-}
-
-#[derive(Debug)]
-struct Running {
-    child: Child,
-    ops: u16,
 }
 
 impl Cluster {
@@ -222,27 +177,66 @@ impl Cluster {
     /// # Panics
     /// When the program can't be run.
     pub fn launch(&mut self, role: Role) {
+        let instance = self.spawn(role, self.ports[&role]);
+        self.running.insert(role, instance);
+    }
+
+    /// Starts one more of a role, on ports of its own, and returns when it is ready. It is killed
+    /// when it is dropped.
+    ///
+    /// # Panics
+    /// When it isn't in time.
+    pub async fn another(&self, role: Role) -> Instance {
+        let instance = self.spawn(role, free_port());
+        instance.ready().await;
+        instance
+    }
+
+    fn spawn(&self, role: Role, listen: u16) -> Instance {
         let ops = free_port();
         let mut command = self.command();
         command
             .arg(role.name())
             .arg("--ops-listen")
             .arg(format!("127.0.0.1:{ops}"));
-        let listen = format!("127.0.0.1:{}", self.ports[&role]);
+        let address = format!("127.0.0.1:{listen}");
         match role {
-            Role::Ingest => command.args(["--ingest-listen", &listen]),
-            Role::Console => command.args(["--console-listen", &listen]),
+            Role::Ingest => command.args(["--ingest-listen", &address]),
+            Role::Console => command.args(["--console-listen", &address]),
             Role::Fanout | Role::Dispatcher | Role::Recorder => &mut command,
         };
         command.args(self.arguments.get(&role).into_iter().flatten());
-        let log = File::options()
-            .create(true)
-            .append(true)
-            .open(self.log(role));
+        let path = self.log(role);
+        let log = File::options().create(true).append(true).open(&path);
         let log = log.expect("the log's directory is writable");
         let child = command.stderr(log).stdout(Stdio::null()).spawn();
         let child = child.unwrap_or_else(|error| panic!("{}: {error}", self.program.display()));
-        self.running.insert(role, Running { child, ops });
+        Instance {
+            role,
+            child,
+            ops,
+            listen,
+            log: path,
+        }
+    }
+
+    /// Puts another in the place of a role's process; gives the one that was there.
+    ///
+    /// # Panics
+    /// When it isn't running.
+    pub fn replace(&mut self, role: Role, instance: Instance) -> Instance {
+        self.ports.insert(role, instance.listen);
+        let before = self.running.insert(role, instance);
+        before.expect("the role runs")
+    }
+
+    /// A role's process.
+    ///
+    /// # Panics
+    /// When it isn't running.
+    #[must_use]
+    pub fn instance(&self, role: Role) -> &Instance {
+        &self.running[&role]
     }
 
     /// Where a role's operators' port is.
@@ -251,7 +245,7 @@ impl Cluster {
     /// When it isn't running.
     #[must_use]
     pub fn ops_address(&self, role: Role) -> String {
-        format!("127.0.0.1:{}", self.running[&role].ops)
+        self.running[&role].ops_address()
     }
 
     /// A role's metrics, in Prometheus' form.
@@ -259,11 +253,7 @@ impl Cluster {
     /// # Panics
     /// When it isn't running, or doesn't answer.
     pub async fn metrics(&self, role: Role) -> String {
-        let url = format!("http://{}/metrics", self.ops_address(role));
-        let request = Request::get(url).body(Full::<Bytes>::default());
-        let answer = fetch(request.expect("the URL is one")).await;
-        let answer = answer.expect("the role answers");
-        String::from_utf8_lossy(&answer.body).into_owned()
+        self.running[&role].metrics().await
     }
 
     /// Waits until a role says that it is ready.
@@ -271,20 +261,7 @@ impl Cluster {
     /// # Panics
     /// When it doesn't in time, with the end of its log.
     pub async fn ready(&self, role: Role) {
-        let url = format!("http://{}/readyz?verbose", self.ops_address(role));
-        let name = role.name();
-        eventually(READY, &format!("{name} to be ready"), async || {
-            let request = Request::get(&url).body(Full::<Bytes>::default());
-            let answer = fetch(request.expect("the URL is one")).await;
-            let answer = answer.map_err(|error| error.to_string())?;
-            let text = String::from_utf8_lossy(&answer.body).into_owned();
-            if answer.status == StatusCode::OK {
-                Ok(())
-            } else {
-                Err(format!("{text}\n{}", self.log_tail(role)))
-            }
-        })
-        .await;
+        self.running[&role].ready().await;
     }
 
     /// Kills a role with SIGKILL, and returns when it is gone.
@@ -292,12 +269,8 @@ impl Cluster {
     /// # Panics
     /// When it doesn't run.
     pub async fn kill(&mut self, role: Role) {
-        let mut running = self.running.remove(&role).expect("the role runs");
-        running
-            .child
-            .kill()
-            .await
-            .expect("the process can be killed");
+        let running = self.running.remove(&role).expect("the role runs");
+        running.kill().await;
     }
 
     /// Asks a role to end with SIGTERM, and returns what it ended with.
@@ -305,18 +278,8 @@ impl Cluster {
     /// # Panics
     /// When it doesn't run, or doesn't end in time.
     pub async fn terminate(&mut self, role: Role) -> ExitStatus {
-        let mut running = self.running.remove(&role).expect("the role runs");
-        let pid = running.child.id().expect("it has not been waited for");
-        let asked = Command::new("kill").arg(pid.to_string()).status().await;
-        assert!(
-            asked.expect("there is a kill").success(),
-            "{} can't be signalled",
-            role.name()
-        );
-        let ended = timeout(DRAIN, running.child.wait()).await;
-        ended
-            .expect("the role drains in time")
-            .expect("it can be waited for")
+        let running = self.running.remove(&role).expect("the role runs");
+        running.terminate().await
     }
 
     /// What a running role has used since it started.
@@ -325,11 +288,7 @@ impl Cluster {
     /// When it doesn't run.
     #[must_use]
     pub fn usage(&self, role: Role) -> Usage {
-        let pid = self.running[&role]
-            .child
-            .id()
-            .expect("it has not been waited for");
-        usage(pid)
+        self.running[&role].usage()
     }
 
     /// Whether a role has logged this.
@@ -341,17 +300,13 @@ impl Cluster {
     /// The lines that a role has logged with this in them.
     #[must_use]
     pub fn logged(&self, role: Role, what: &str) -> Vec<String> {
-        let log = fs::read(self.log(role)).unwrap_or_default();
-        let log = String::from_utf8_lossy(&log);
-        let lines = log.lines().filter(|line| line.contains(what));
-        lines.map(str::to_owned).collect()
+        lines_with(&self.log(role), what)
     }
 
     /// The end of what a role has logged.
     #[must_use]
     pub fn log_tail(&self, role: Role) -> String {
-        let lines = self.logged(role, "");
-        lines[lines.len().saturating_sub(30)..].join("\n")
+        tail(&self.log(role))
     }
 
     /// Runs a command of the program to its end, and returns what it answered.
@@ -408,5 +363,17 @@ impl Cluster {
     }
 }
 
-/// What a test's receivers need: they listen on loopback, without TLS.
-const LOOPBACK: [&str; 3] = ["--allow-network", "127.0.0.0/8", "--allow-http"];
+fn lines_with(log: &Path, what: &str) -> Vec<String> {
+    let log = fs::read(log).unwrap_or_default();
+    let log = String::from_utf8_lossy(&log);
+    let lines = log.lines().filter(|line| line.contains(what));
+    lines.map(str::to_owned).collect()
+}
+
+fn tail(log: &Path) -> String {
+    let lines = lines_with(log, "");
+    lines[lines.len().saturating_sub(30)..].join("\n")
+}
+
+/// What dispatcher and console must be told for receivers on loopback, without TLS.
+pub const LOOPBACK: [&str; 3] = ["--allow-network", "127.0.0.0/8", "--allow-http"];

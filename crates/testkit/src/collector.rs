@@ -1,9 +1,15 @@
-//! An OpenTelemetry collector: it takes spans over OTLP/gRPC and keeps them.
+//! An OpenTelemetry collector: it takes spans and metrics over OTLP/gRPC and keeps them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use opentelemetry_proto::tonic::collector::metrics::v1::metrics_service_server::{
+    MetricsService, MetricsServiceServer,
+};
+use opentelemetry_proto::tonic::collector::metrics::v1::{
+    ExportMetricsServiceRequest, ExportMetricsServiceResponse,
+};
 use opentelemetry_proto::tonic::collector::trace::v1::trace_service_server::{
     TraceService, TraceServiceServer,
 };
@@ -44,11 +50,22 @@ pub struct Span {
     pub failed: bool,
 }
 
+/// A metric as it was exported.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Metric {
+    /// The `service.name` of its process.
+    pub service: String,
+    /// What it is called.
+    pub name: String,
+    /// What it is counted in.
+    pub unit: String,
+}
+
 /// A collector on loopback. Dropping it closes the port.
 #[derive(Debug)]
 pub struct Collector {
     address: SocketAddr,
-    spans: Arc<Mutex<Vec<Span>>>,
+    kept: Keeper,
     _server: AbortOnDropHandle<()>,
 }
 
@@ -62,17 +79,18 @@ impl Collector {
         let listener = listener.expect("loopback has free ports");
         let address = listener.local_addr();
         let address = address.expect("a bound listener has an address");
-        let spans = Arc::default();
-        let keeper = TraceServiceServer::new(Keeper(Arc::clone(&spans)));
+        let kept = Keeper::default();
+        let traces = TraceServiceServer::new(kept.clone());
+        let metrics = MetricsServiceServer::new(kept.clone());
         let server = async move {
             let incoming = TcpIncoming::from(listener);
-            let server = Server::builder().add_service(keeper);
+            let server = Server::builder().add_service(traces).add_service(metrics);
             // It ends with the test.
             let _ = server.serve_with_incoming(incoming).await;
         };
         Self {
             address,
-            spans,
+            kept,
             _server: AbortOnDropHandle::new(tokio::spawn(server)),
         }
     }
@@ -86,13 +104,50 @@ impl Collector {
     /// Every span of this trace so far, in the order of arrival.
     #[must_use]
     pub fn trace(&self, trace: &str) -> Vec<Span> {
-        let spans = self.spans.lock().unwrap_or_else(PoisonError::into_inner);
+        let spans = self
+            .kept
+            .spans
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
         let of_trace = spans.iter().filter(|span| span.trace == trace);
         of_trace.cloned().collect()
     }
+
+    /// Every metric so far.
+    #[must_use]
+    pub fn metrics(&self) -> BTreeSet<Metric> {
+        let metrics = self.kept.metrics.lock();
+        metrics.unwrap_or_else(PoisonError::into_inner).clone()
+    }
 }
 
-struct Keeper(Arc<Mutex<Vec<Span>>>);
+#[derive(Debug, Clone, Default)]
+struct Keeper {
+    spans: Arc<Mutex<Vec<Span>>>,
+    metrics: Arc<Mutex<BTreeSet<Metric>>>,
+}
+
+#[tonic::async_trait]
+impl MetricsService for Keeper {
+    async fn export(
+        &self,
+        request: Request<ExportMetricsServiceRequest>,
+    ) -> Result<Response<ExportMetricsServiceResponse>, Status> {
+        let exported = request.into_inner().resource_metrics;
+        let mut metrics = self.metrics.lock().unwrap_or_else(PoisonError::into_inner);
+        for of_process in exported {
+            let mut facts = attributes(of_process.resource.unwrap_or_default().attributes);
+            let service = facts.remove("service.name").unwrap_or_default();
+            let scopes = of_process.scope_metrics.into_iter();
+            metrics.extend(scopes.flat_map(|scope| scope.metrics).map(|metric| Metric {
+                service: service.clone(),
+                name: metric.name,
+                unit: metric.unit,
+            }));
+        }
+        Ok(Response::new(ExportMetricsServiceResponse::default()))
+    }
+}
 
 #[tonic::async_trait]
 impl TraceService for Keeper {
@@ -101,7 +156,7 @@ impl TraceService for Keeper {
         request: Request<ExportTraceServiceRequest>,
     ) -> Result<Response<ExportTraceServiceResponse>, Status> {
         let exported = request.into_inner().resource_spans;
-        let mut spans = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut spans = self.spans.lock().unwrap_or_else(PoisonError::into_inner);
         spans.extend(exported.into_iter().flat_map(of_process));
         Ok(Response::new(ExportTraceServiceResponse::default()))
     }

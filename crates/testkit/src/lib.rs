@@ -2,7 +2,7 @@
 //!
 //! [`Stack::new`] gives a test a database and a virtual host of its own, on servers that all test
 //! binaries of one `cargo test` share and that end with it; [`Cluster`] runs the real program on
-//! them, and [`Browser`] looks at its pages. [`receiver`] and [`raw`] play endpoints that are well or ill behaved, [`proxy`] spoils the
+//! them, [`Browser`] looks at its pages, and [`Prometheus`] at its metrics. [`receiver`] and [`raw`] play endpoints that are well or ill behaved, [`proxy`] spoils the
 //! network in between, and [`eventually`] is the one way to wait.
 //!
 //! **Invariant:** nothing here touches servers that the machine runs already, and no test sleeps:
@@ -17,6 +17,7 @@ mod fetch;
 mod filling;
 mod followed;
 mod port;
+mod prometheus;
 mod shared;
 mod stack;
 
@@ -31,11 +32,12 @@ pub mod usage;
 pub use broker_admin::{BrokerAdmin, Depth, Message};
 pub use browser::{Browser, Scheme, View};
 pub use cluster::Cluster;
-pub use collector::{Collector, Span};
+pub use collector::{Collector, Metric, Span};
 pub use eventually::{Sighting, eventually};
 pub use fetch::{Fetched, fetch};
 pub use filling::Filling;
 pub use followed::Followed;
+pub use prometheus::Prometheus;
 pub use proxy::Proxy;
 pub use receiver::{Receiver, Respond};
 pub use shared::server_options;

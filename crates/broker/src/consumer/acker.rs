@@ -2,10 +2,21 @@
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use futures::future::join_all;
-use lapin::options::BasicAckOptions;
+use lapin::options::{BasicAckOptions, BasicNackOptions};
 use lapin::{Channel, Connection};
+use tokio::runtime::Handle;
+use tokio::time::timeout;
+use tokio_util::task::TaskTracker;
+
+/// How long the broker may take to confirm that a channel and its connection are closed.
+const FAREWELL: Duration = Duration::from_secs(5);
+
+/// AMQP's reply code for a close in good order.
+/// Source: <https://www.rabbitmq.com/resources/specs/amqp0-9-1.pdf>, 1.1.
+const REPLY_SUCCESS: u16 = 200;
 
 /// The right to acknowledge one message, once.
 ///
@@ -20,19 +31,45 @@ pub struct Acker {
 }
 
 /// A channel that messages came over, for as long as any of them is held.
+///
+/// An acknowledgement has no answer of its own. So the channel is closed with a farewell that the
+/// broker answers after it has taken every acknowledgement before it: what was acknowledged in a
+/// process that ends right after would come again otherwise.
 #[derive(Debug)]
 pub(crate) struct Generation {
-    _connection: Connection,
-    _channel: Channel,
+    /// There until it is dropped.
+    open: Option<(Connection, Channel)>,
+    /// Those under way, for whoever waits until they are done.
+    farewells: TaskTracker,
     /// The delivery tags that have been handed out and not acknowledged.
     held: Mutex<BTreeSet<u64>>,
 }
 
+impl Drop for Generation {
+    fn drop(&mut self) {
+        let (Some((connection, channel)), Ok(runtime)) = (self.open.take(), Handle::try_current())
+        else {
+            return;
+        };
+        let farewell = async move {
+            // Where the connection is lost there is nobody to say it to.
+            let _ = channel.close(REPLY_SUCCESS, "".into()).await;
+            let _ = connection.close(REPLY_SUCCESS, "".into()).await;
+        };
+        self.farewells
+            .spawn_on(async { drop(timeout(FAREWELL, farewell).await) }, &runtime);
+    }
+}
+
 impl Generation {
-    pub(super) fn new(connection: Connection, channel: Channel) -> Arc<Self> {
+    pub(super) fn new(
+        connection: Connection,
+        channel: Channel,
+        farewells: TaskTracker,
+    ) -> Arc<Self> {
         Arc::new(Self {
-            _connection: connection,
-            _channel: channel,
+            open: Some((connection, channel)),
+            farewells,
             held: Mutex::default(),
         })
     }
@@ -62,6 +99,19 @@ impl Acker {
     /// When its channel has ended this does nothing: the message comes back, and is a duplicate.
     pub async fn ack(self) {
         acknowledge(&self, Multiple::No).await;
+        self.generation.with_held(|held| held.remove(&self.tag));
+    }
+
+    /// Gives the message back to its queue at once, for another consumer. As with [`Self::ack`],
+    /// one of a channel that has ended is back already.
+    pub(super) async fn give_back(self) {
+        let options = BasicNackOptions {
+            requeue: true,
+            ..BasicNackOptions::default()
+        };
+        if let Err(error) = self.acker.nack(options).await {
+            tracing::debug!(%error, "not given back");
+        }
         self.generation.with_held(|held| held.remove(&self.tag));
     }
 

@@ -112,7 +112,8 @@ impl Keeper {
 
     /// Passes messages on until the channel ends, or we are to stop.
     async fn feed(&self, mut open: Open, stop: &CancellationToken) -> Ended {
-        let generation = Generation::new(open.connection, open.channel.clone());
+        let farewells = self.broker.farewells().clone();
+        let generation = Generation::new(open.connection, open.channel.clone(), farewells);
         *self.channel.lock().unwrap_or_else(PoisonError::into_inner) = Arc::downgrade(&generation);
         loop {
             let delivery = match stop.run_until_cancelled(open.consumer.next()).await {
@@ -121,17 +122,28 @@ impl Keeper {
                 None => break,
             };
             let received = Received::new(delivery, &generation, &self.queue);
-            match stop.run_until_cancelled(self.messages.send(received)).await {
-                Some(Ok(())) => {}
-                Some(Err(_)) | None => break,
+            // There is room for the whole prefetch, so this does not wait.
+            if let Err(unwanted) = self.messages.send(received).await {
+                unwanted.0.give_back().await;
+                break;
             }
         }
         // What is in flight keeps the channel open, to be acknowledged over it; only no more
-        // messages shall come.
+        // messages shall come. What was fetched and not handed out is given back by the consumer.
         let (tag, options) = (open.consumer.tag(), BasicCancelOptions::default());
         let cancel = open.channel.basic_cancel(tag, options);
         if !matches!(timeout(FAREWELL, cancel).await, Ok(Ok(()))) {
             tracing::debug!(queue = %self.queue, "the consumer could not be cancelled");
+            return Ended::Stopped;
+        }
+        let give_back = async {
+            while let Some(Ok(delivery)) = open.consumer.next().await {
+                let received = Received::new(delivery, &generation, &self.queue);
+                received.give_back().await;
+            }
+        };
+        if timeout(FAREWELL, give_back).await.is_err() {
+            tracing::debug!(queue = %self.queue, "not all that was fetched was given back");
         }
         Ended::Stopped
     }

@@ -7,6 +7,7 @@ pub(crate) mod received;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
+use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
@@ -27,9 +28,9 @@ pub struct ConsumerOptions {
 
 /// Messages of one queue, over a connection of its own that it keeps alive.
 ///
-/// Dropping it gives what it has fetched and not handed out back to the queue, once the last
-/// message that it has handed out is acknowledged or dropped.
+/// Dropping it gives what it has fetched and not handed out back to the queue.
 pub struct Consumer {
+    broker: Broker,
     queue: Arc<str>,
     feed: mpsc::Receiver<Received>,
     /// Came from a newer channel than the batch before it.
@@ -51,7 +52,7 @@ impl Consumer {
         let channel = Arc::default();
         let ours = stop.child_token();
         let keeper = feed::Keeper {
-            broker,
+            broker: broker.clone(),
             name: options.name,
             queue: Arc::clone(&queue),
             prefetch,
@@ -59,8 +60,9 @@ impl Consumer {
             channel: Arc::clone(&channel),
             messages,
         };
-        tokio::spawn(keeper.run(ours.clone()));
+        broker.farewells().spawn(keeper.run(ours.clone()));
         Self {
+            broker,
             queue,
             feed,
             held: None,
@@ -131,6 +133,27 @@ impl Consumer {
             }
         }
         Some(batch)
+    }
+}
+
+impl Drop for Consumer {
+    fn drop(&mut self) {
+        let Ok(runtime) = Handle::try_current() else {
+            return;
+        };
+        let (_, nothing) = mpsc::channel(1);
+        let mut feed = std::mem::replace(&mut self.feed, nothing);
+        let held = self.held.take();
+        let giving_back = async move {
+            if let Some(held) = held {
+                held.give_back().await;
+            }
+            // It ends when nothing more comes: the keeper ends with us.
+            while let Some(received) = feed.recv().await {
+                received.give_back().await;
+            }
+        };
+        self.broker.farewells().spawn_on(giving_back, &runtime);
     }
 }
 

@@ -81,6 +81,11 @@ impl Received {
         self.acker.is_beside(&other.acker)
     }
 
+    /// Gives the message back to its queue at once, for another consumer.
+    pub(super) async fn give_back(self) {
+        self.acker.give_back().await;
+    }
+
     /// Tells the broker that the message is done with. See [`Acker::ack`].
     pub async fn ack(self) {
         self.acker.ack().await;

@@ -46,3 +46,30 @@ async fn secrets_are_encrypted_again_under_a_new_key() {
     assert!(said.starts_with("0 encrypted again"), "{said}");
     assert!(rewrap(&old).await.is_err(), "the old key opens nothing");
 }
+
+/// Nothing is done with a record of another form than the program knows.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_role_refuses_a_schema_that_it_cannot_use() {
+    let stack = Stack::new().await;
+    let cluster = Cluster::prepare(Path::new(PROGRAM), &stack).await;
+    let refused = async |role: Role| {
+        let any = "127.0.0.1:0";
+        let listen = format!("--{}-listen", role.name());
+        let mut arguments = vec![role.name(), "--ops-listen", any];
+        if matches!(role, Role::Ingest | Role::Console) {
+            arguments.extend([listen.as_str(), any]);
+        }
+        let said = cluster.try_run(&arguments).await;
+        said.expect_err("it ends by itself")
+    };
+    stack.execute("update usable_from set version = 1000").await;
+    for role in Role::ALL {
+        let said = refused(role).await;
+        assert!(said.ends_with("run a newer version"), "{said}");
+    }
+    stack
+        .execute("delete from refinery_schema_history; update usable_from set version = 1")
+        .await;
+    let said = refused(Role::Recorder).await;
+    assert!(said.ends_with("run `posthaste migrate`"), "{said}");
+}

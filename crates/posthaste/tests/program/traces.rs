@@ -238,6 +238,23 @@ async fn one_trace_leads_from_the_publisher_to_the_receiver() {
         .publish("posthaste.inbox", "event", body.as_bytes(), properties)
         .await;
     assert_followed(seen, trace, "ingest process posthaste.inbox", &over_amqp).await;
+
+    let trace = "70f5c2a9d1b84d6ab0a4c7e3f1962d58";
+    let headers = json!({"traceparent": traceparent(trace)});
+    let properties = json!({"content_type": "application/json", "headers": headers});
+    let body = format!(r#"{{"no": "event of {CANARY}"}}"#);
+    broker
+        .publish("posthaste.inbox", "event", body.as_bytes(), properties)
+        .await;
+    let kept = eventually(DEADLINE, "the dead letter to be in the trace", async || {
+        let mut spans = collector.trace(trace).into_iter();
+        spans.find(|span| span.service == "posthaste-recorder")
+    })
+    .await;
+    assert_eq!(kept.name, "process posthaste.rejected");
+    let class = kept.attributes.get("error.type").map(String::as_str);
+    assert_eq!((kept.failed, class), (true, Some("rejected")));
+    assert_discreet(&collector.trace(trace));
 }
 
 /// One collector takes the connection and no more; the dispatcher's, over HTTP, takes the spans and
