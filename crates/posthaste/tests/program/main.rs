@@ -16,6 +16,7 @@ mod fairness;
 mod filters;
 mod gone;
 mod health;
+mod inside;
 mod kill;
 mod leaving_alone;
 mod libraries;
