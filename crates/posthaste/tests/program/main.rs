@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that fails here says where")]
 
 mod accessibility;
+mod catalogue;
 mod configuration;
 mod contract;
 mod dead_letters;
@@ -30,6 +31,7 @@ mod portal;
 mod publishers;
 mod publishing;
 mod quarantine;
+mod receivers;
 mod recovery;
 mod replays;
 mod retrying;
