@@ -57,9 +57,17 @@ impl Cluster {
     /// # Panics
     /// When the program fails.
     pub async fn prepare(program: &Path, stack: &Stack) -> Self {
+        Self::prepare_at(program, stack.amqp_url(), stack.postgres_url()).await
+    }
+
+    /// The same by the addresses of a virtual host and a database that are empty.
+    ///
+    /// # Panics
+    /// When the program fails.
+    pub async fn prepare_at(program: &Path, amqp_url: String, postgres_url: String) -> Self {
         let environment = vec![
-            ("POSTHASTE_AMQP_URL", stack.amqp_url()),
-            ("POSTHASTE_POSTGRES_URL", stack.postgres_url()),
+            ("POSTHASTE_AMQP_URL", amqp_url),
+            ("POSTHASTE_POSTGRES_URL", postgres_url),
             ("POSTHASTE_SECRET_KEYS", format!("1:{}=", "A".repeat(43))),
         ];
         let mut cluster = Self {

@@ -24,6 +24,7 @@ mod stack;
 pub mod authority;
 pub mod cluster;
 pub mod name_server;
+pub mod namespace;
 pub mod proxy;
 pub mod raw;
 pub mod receiver;

@@ -193,10 +193,10 @@ async fn every_form_of_retry_after_has_its_wait() {
         ("Sun, 32 Foo 9999 99:99:99 GMT".to_owned(), 60),
         (String::new(), 60),
     ];
-    let mut asked = Vec::new();
+    let (url, mut asked) = (receiver.url(), Vec::new());
     for (value, wait_s) in forms {
         let asks = ("x-asks".to_owned(), value.clone());
-        let endpoint = world.endpoint_with(&receiver.url(), &[60, 600], |settings| {
+        let endpoint = world.endpoint_with(&url, &[60, 600], |settings| {
             settings.headers.push(asks);
         });
         asked.push((world.dispatch(endpoint.await), value, wait_s));

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that fails here says where")]
 
 mod accessibility;
+mod catalogue;
 mod configuration;
 mod contract;
 mod dead_letters;
@@ -16,6 +17,7 @@ mod fairness;
 mod filters;
 mod gone;
 mod health;
+mod inside;
 mod kill;
 mod leaving_alone;
 mod libraries;
@@ -29,6 +31,7 @@ mod portal;
 mod publishers;
 mod publishing;
 mod quarantine;
+mod receivers;
 mod recovery;
 mod replays;
 mod retrying;
