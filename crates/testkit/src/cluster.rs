@@ -1,66 +1,23 @@
 //! The real program, a process a role, on a test's own database and virtual host.
 
 use std::collections::BTreeMap;
-use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Output, Stdio};
-use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::{AUTHORIZATION, CONTENT_TYPE};
-use http::{Method, Request, StatusCode};
+use http::{Method, Request};
 use http_body_util::Full;
 use serde_json::Value;
 use tempfile::TempDir;
-use tokio::process::{Child, Command};
-use tokio::time::timeout;
+use tokio::process::Command;
 
+use crate::instance::{Instance, Log};
 use crate::port::free_port;
-use crate::usage::{Usage, usage};
-use crate::{Fetched, Stack, eventually, fetch};
+use crate::usage::Usage;
+use crate::{Fetched, Stack, fetch};
 
-/// How long a role may take to be ready: the broker may have just been started too.
-const READY: Duration = Duration::from_secs(60);
-/// How long a role may take to drain: longer than its own grace.
-const DRAIN: Duration = Duration::from_secs(60);
-
-/// A role of the program.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Role {
-    /// `posthaste ingest`.
-    Ingest,
-    /// `posthaste fanout`.
-    Fanout,
-    /// `posthaste dispatcher`.
-    Dispatcher,
-    /// `posthaste recorder`.
-    Recorder,
-    /// `posthaste console`.
-    Console,
-}
-
-impl Role {
-    /// Every role.
-    pub const ALL: [Self; 5] = [
-        Self::Ingest,
-        Self::Fanout,
-        Self::Dispatcher,
-        Self::Recorder,
-        Self::Console,
-    ];
-
-    /// The subcommand.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Ingest => "ingest",
-            Self::Fanout => "fanout",
-            Self::Dispatcher => "dispatcher",
-            Self::Recorder => "recorder",
-            Self::Console => "console",
-        }
-    }
-}
+pub use crate::instance::Role;
 
 /// Every role as a process of its own. Dropping it kills them.
 #[derive(Debug)]
@@ -68,16 +25,12 @@ pub struct Cluster {
     program: PathBuf,
     environment: Vec<(&'static str, String)>,
     arguments: BTreeMap<Role, Vec<String>>,
-    running: BTreeMap<Role, Running>,
+    running: BTreeMap<Role, Instance>,
     key: String,
     ports: BTreeMap<Role, u16>,
-    logs: TempDir,
-}
-
-#[derive(Debug)]
-struct Running {
-    child: Child,
-    ops: u16,
+    logs: PathBuf,
+    /// Where the logs are, unless somebody keeps them.
+    _logs: Option<TempDir>,
 }
 
 impl Cluster {
@@ -107,6 +60,7 @@ impl Cluster {
             ("POSTHASTE_POSTGRES_URL", stack.postgres_url()),
             ("POSTHASTE_SECRET_KEYS", format!("1:{}=", "A".repeat(43))),
         ];
+        let logs = TempDir::new().expect("the temporary directory is writable");
         let mut cluster = Self {
             program: program.to_owned(),
             environment,
@@ -120,7 +74,8 @@ impl Cluster {
                 .into_iter()
                 .map(|role| (role, free_port()))
                 .collect(),
-            logs: TempDir::new().expect("the temporary directory is writable"),
+            logs: logs.path().to_owned(),
+            _logs: Some(logs),
         };
         cluster.run(&["migrate"]).await;
         let key = [
@@ -143,10 +98,22 @@ impl Cluster {
         self.environment.push((name, value.into()));
     }
 
+    /// Keeps logs in this directory, from the next start of a role on.
+    pub fn keep_logs(&mut self, directory: &Path) {
+        self.logs = directory.to_owned();
+        self._logs = None;
+    }
+
     /// The API key, with every scope.
     #[must_use]
     pub fn key(&self) -> &str {
         &self.key
+    }
+
+    /// The port of the role that the cluster itself starts, whether it runs or not.
+    #[must_use]
+    pub fn port(&self, role: Role) -> u16 {
+        self.ports[&role]
     }
 
     /// Where ingest listens, whether it runs or not.
@@ -222,27 +189,31 @@ impl Cluster {
     /// # Panics
     /// When the program can't be run.
     pub fn launch(&mut self, role: Role) {
-        let ops = free_port();
+        let instance = self.instance(role, self.ports[&role], &self.log(role));
+        self.running.insert(role, instance);
+    }
+
+    /// Starts one more process of a role, which is the caller's. Ingest and the console listen at
+    /// `port`, the others at none. It logs to the file `name` beside the cluster's own logs.
+    ///
+    /// # Panics
+    /// When the program can't be run.
+    #[must_use]
+    pub fn further(&self, role: Role, port: u16, name: &str) -> Instance {
+        self.instance(role, port, &Log::at(self.logs.join(name)))
+    }
+
+    fn instance(&self, role: Role, port: u16, log: &Log) -> Instance {
         let mut command = self.command();
-        command
-            .arg(role.name())
-            .arg("--ops-listen")
-            .arg(format!("127.0.0.1:{ops}"));
-        let listen = format!("127.0.0.1:{}", self.ports[&role]);
+        command.arg(role.name());
+        let listen = format!("127.0.0.1:{port}");
         match role {
             Role::Ingest => command.args(["--ingest-listen", &listen]),
             Role::Console => command.args(["--console-listen", &listen]),
             Role::Fanout | Role::Dispatcher | Role::Recorder => &mut command,
         };
         command.args(self.arguments.get(&role).into_iter().flatten());
-        let log = File::options()
-            .create(true)
-            .append(true)
-            .open(self.log(role));
-        let log = log.expect("the log's directory is writable");
-        let child = command.stderr(log).stdout(Stdio::null()).spawn();
-        let child = child.unwrap_or_else(|error| panic!("{}: {error}", self.program.display()));
-        self.running.insert(role, Running { child, ops });
+        Instance::spawn(command, role, log)
     }
 
     /// Where a role's operators' port is.
@@ -251,7 +222,7 @@ impl Cluster {
     /// When it isn't running.
     #[must_use]
     pub fn ops_address(&self, role: Role) -> String {
-        format!("127.0.0.1:{}", self.running[&role].ops)
+        self.running[&role].ops_address()
     }
 
     /// A role's metrics, in Prometheus' form.
@@ -271,20 +242,7 @@ impl Cluster {
     /// # Panics
     /// When it doesn't in time, with the end of its log.
     pub async fn ready(&self, role: Role) {
-        let url = format!("http://{}/readyz?verbose", self.ops_address(role));
-        let name = role.name();
-        eventually(READY, &format!("{name} to be ready"), async || {
-            let request = Request::get(&url).body(Full::<Bytes>::default());
-            let answer = fetch(request.expect("the URL is one")).await;
-            let answer = answer.map_err(|error| error.to_string())?;
-            let text = String::from_utf8_lossy(&answer.body).into_owned();
-            if answer.status == StatusCode::OK {
-                Ok(())
-            } else {
-                Err(format!("{text}\n{}", self.log_tail(role)))
-            }
-        })
-        .await;
+        self.running[&role].ready().await;
     }
 
     /// Kills a role with SIGKILL, and returns when it is gone.
@@ -292,12 +250,11 @@ impl Cluster {
     /// # Panics
     /// When it doesn't run.
     pub async fn kill(&mut self, role: Role) {
-        let mut running = self.running.remove(&role).expect("the role runs");
-        running
-            .child
+        self.running
+            .remove(&role)
+            .expect("the role runs")
             .kill()
-            .await
-            .expect("the process can be killed");
+            .await;
     }
 
     /// Asks a role to end with SIGTERM, and returns what it ended with.
@@ -305,18 +262,8 @@ impl Cluster {
     /// # Panics
     /// When it doesn't run, or doesn't end in time.
     pub async fn terminate(&mut self, role: Role) -> ExitStatus {
-        let mut running = self.running.remove(&role).expect("the role runs");
-        let pid = running.child.id().expect("it has not been waited for");
-        let asked = Command::new("kill").arg(pid.to_string()).status().await;
-        assert!(
-            asked.expect("there is a kill").success(),
-            "{} can't be signalled",
-            role.name()
-        );
-        let ended = timeout(DRAIN, running.child.wait()).await;
-        ended
-            .expect("the role drains in time")
-            .expect("it can be waited for")
+        let running = self.running.remove(&role).expect("the role runs");
+        running.terminate().await
     }
 
     /// What a running role has used since it started.
@@ -325,11 +272,7 @@ impl Cluster {
     /// When it doesn't run.
     #[must_use]
     pub fn usage(&self, role: Role) -> Usage {
-        let pid = self.running[&role]
-            .child
-            .id()
-            .expect("it has not been waited for");
-        usage(pid)
+        self.running[&role].usage()
     }
 
     /// Whether a role has logged this.
@@ -341,17 +284,13 @@ impl Cluster {
     /// The lines that a role has logged with this in them.
     #[must_use]
     pub fn logged(&self, role: Role, what: &str) -> Vec<String> {
-        let log = fs::read(self.log(role)).unwrap_or_default();
-        let log = String::from_utf8_lossy(&log);
-        let lines = log.lines().filter(|line| line.contains(what));
-        lines.map(str::to_owned).collect()
+        self.log(role).lines(what)
     }
 
     /// The end of what a role has logged.
     #[must_use]
     pub fn log_tail(&self, role: Role) -> String {
-        let lines = self.logged(role, "");
-        lines[lines.len().saturating_sub(30)..].join("\n")
+        self.log(role).tail()
     }
 
     /// Runs a command of the program to its end, and returns what it answered.
@@ -403,8 +342,8 @@ impl Cluster {
         command
     }
 
-    fn log(&self, role: Role) -> PathBuf {
-        self.logs.path().join(format!("{}.log", role.name()))
+    fn log(&self, role: Role) -> Log {
+        Log::at(self.logs.join(format!("{}.log", role.name())))
     }
 }
 
