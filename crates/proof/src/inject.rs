@@ -244,7 +244,7 @@ const KILL_BACKENDS: &str = "select count(pg_terminate_backend(pid))::text from 
      where datname = current_database() and pid <> pg_backend_pid()";
 
 /// More than any disk has; and what the sandbox sets.
-const DISK_FULL: &[&str] = &["set_disk_free_limit", "900TB"];
+const DISK_FULL: &[&str] = &["set_disk_free_limit", "900000GB"];
 const DISK_FREE: &[&str] = &["set_disk_free_limit", "64MB"];
 const MEMORY_FULL: &[&str] = &["set_vm_memory_high_watermark", "0"];
 const MEMORY_FREE: &[&str] = &["set_vm_memory_high_watermark", "absolute", "1GB"];

@@ -85,7 +85,8 @@ pub(crate) fn say<P: Serialize>(progress: &P) -> anyhow::Result<()> {
 pub struct Worker<P> {
     name: String,
     child: Child,
-    input: ChildStdin,
+    /// Until it is enough.
+    input: Option<ChildStdin>,
     progress: watch::Receiver<Option<P>>,
 }
 
@@ -118,7 +119,7 @@ impl<P: DeserializeOwned + Clone + Send + Sync + 'static> Worker<P> {
         let mut worker = Self {
             name: name.to_owned(),
             child,
-            input,
+            input: Some(input),
             progress,
         };
         let begun = worker.progress.wait_for(Option::is_some);
@@ -143,8 +144,10 @@ impl<P: DeserializeOwned + Clone + Send + Sync + 'static> Worker<P> {
     /// When it is gone.
     pub async fn order(&mut self, order: Order) -> anyhow::Result<()> {
         let line = format!("{}\n", order.word());
-        let sent = self.input.write_all(line.as_bytes()).await;
-        sent.with_context(|| format!("the {} is gone", self.name))
+        let gone = || format!("the {} is gone", self.name);
+        let input = self.input.as_mut().with_context(gone)?;
+        let sent = input.write_all(line.as_bytes()).await;
+        sent.with_context(gone)
     }
 
     /// Lets it finish what is under way, and returns how far it came.
@@ -152,7 +155,9 @@ impl<P: DeserializeOwned + Clone + Send + Sync + 'static> Worker<P> {
     /// # Errors
     /// When it fails, or takes longer than two minutes.
     pub async fn end(&mut self) -> anyhow::Result<P> {
-        self.order(Order::Enough).await?;
+        // The end of its input says that it is enough, and lets go of the thread that reads it, for
+        // which the process would wait.
+        self.input = None;
         let ended = timeout(ENDING, self.child.wait()).await;
         let name = &self.name;
         let status = ended.with_context(|| format!("the {name} doesn't end"))??;
