@@ -25,6 +25,7 @@ pub(crate) struct Orders<'a> {
     pub(crate) directory: &'a Directory,
     pub(crate) place: &'a Place,
     pub(crate) identity: &'a Identity,
+    pub(crate) broker_environment: &'a [(&'static str, &'static str)],
     pub(crate) programs: &'a Programs,
     pub(crate) postgres_bin: &'a Path,
     pub(crate) postgres_account: &'a Account,
@@ -103,6 +104,8 @@ impl Orders<'_> {
             Place::Ephemeral => "remove",
             Place::Kept(_) => "keep",
         };
+        let further = self.broker_environment.iter();
+        variables.extend(further.map(|(name, value)| (*name, value.into())));
         variables.extend([
             ("KEEPER_DIR", self.directory.root().into()),
             ("KEEPER_THEN", then.into()),

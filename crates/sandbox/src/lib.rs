@@ -32,7 +32,7 @@ pub use browser::Browser;
 pub use error::StartError;
 pub use options::{Install, Options, Place, Progress, Step, Watch};
 pub use packages::Packages;
-pub use process::Process;
+pub use process::{Process, Signal, signal};
 pub use prometheus::Prometheus;
 pub use server::{Kind, Server};
 pub use servers::Servers;

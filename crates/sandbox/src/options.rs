@@ -24,6 +24,8 @@ pub struct Options {
     /// Further settings of the application `rabbit` that rabbitmq.conf has no name for, as key and
     /// Erlang term.
     pub broker_terms: Vec<(&'static str, &'static str)>,
+    /// Further variables of the broker's environment, which it also has at its first start.
+    pub broker_environment: Vec<(&'static str, &'static str)>,
     /// How long one server may take to be ready. RabbitMQ takes about four seconds on an idle
     /// machine of two cores, several times that on a busy one.
     pub patience: Duration,
@@ -52,6 +54,7 @@ impl Options {
             postgres_settings: Vec::new(),
             broker_settings: Vec::new(),
             broker_terms: Vec::new(),
+            broker_environment: Vec::new(),
             patience: Duration::from_secs(120),
             progress: Progress::default(),
         }

@@ -64,6 +64,12 @@ impl Process {
         (stat.started == self.started).then_some((stat.parent, stat.name))
     }
 
+    /// Whether this process is stopped, as by SIGSTOP.
+    #[must_use]
+    pub fn is_stopped(self) -> bool {
+        Stat::read(self.pid).is_some_and(|stat| stat.started == self.started && stat.stopped)
+    }
+
     /// Parses what the keeper notes: `<pid> <start time>`.
     pub(crate) fn from_note(note: &str) -> Option<Self> {
         let mut numbers = note.split_ascii_whitespace();
@@ -116,11 +122,16 @@ impl Process {
 
 /// A signal by its POSIX name.
 #[derive(Debug, Clone, Copy)]
-pub(crate) enum Signal {
+pub enum Signal {
+    /// SIGCONT: a stopped process goes on.
     Continue,
+    /// SIGINT.
     Interrupt,
+    /// SIGKILL.
     Kill,
+    /// SIGSTOP: the process stands still, with all it has open.
     Stop,
+    /// SIGTERM.
     Terminate,
 }
 
@@ -140,7 +151,10 @@ impl Signal {
 ///
 /// By the shell's own `kill`, since the system call would need `unsafe` and the program `kill` is
 /// not on every machine.
-pub(crate) fn signal(signal: Signal, processes: &[Process]) -> io::Result<()> {
+///
+/// # Errors
+/// When there is no shell.
+pub fn signal(signal: Signal, processes: &[Process]) -> io::Result<()> {
     let pids: Vec<String> = processes
         .iter()
         .filter(|p| p.is_alive())
@@ -166,6 +180,7 @@ pub(crate) fn signal(signal: Signal, processes: &[Process]) -> io::Result<()> {
 struct Stat {
     name: String,
     runs: bool,
+    stopped: bool,
     parent: u32,
     started: u64,
 }
@@ -183,6 +198,7 @@ impl Stat {
         Some(Self {
             name: name.to_owned(),
             runs: !matches!(*fields.first()?, "Z" | "X"),
+            stopped: *fields.first()? == "T",
             parent: fields.get(1)?.parse().ok()?,
             started: fields.get(19)?.parse().ok()?,
         })

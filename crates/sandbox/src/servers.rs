@@ -67,6 +67,7 @@ impl Servers {
             directory: &directory,
             place: &options.place,
             identity: &identity,
+            broker_environment: &options.broker_environment,
             programs: &programs,
             postgres_bin: &postgres_bin,
             postgres_account: &postgres_account,

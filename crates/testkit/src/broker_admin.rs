@@ -121,6 +121,47 @@ impl BrokerAdmin {
         self.expect(Method::DELETE, &path, None).await;
     }
 
+    /// Takes away the binding of a queue to an exchange by this routing key.
+    pub async fn unbind(&self, exchange: &str, queue: &str, key: &str) {
+        let path = ["bindings", &self.vhost, "e", exchange, "q", queue, key];
+        self.expect(Method::DELETE, &path, None).await;
+    }
+
+    /// Binds a queue to an exchange by this routing key.
+    pub async fn bind(&self, exchange: &str, queue: &str, key: &str) {
+        let body = json!({"routing_key": key});
+        let path = ["bindings", &self.vhost, "e", exchange, "q", queue];
+        self.expect(Method::POST, &path, Some(body)).await;
+    }
+
+    /// How many connections the stack's user has now.
+    pub async fn connections(&self) -> usize {
+        let path = ["connections", "username", &self.vhost];
+        let listed = self.call(Method::GET, &path, None).await;
+        expected(listed).json().as_array().map_or(0, Vec::len)
+    }
+
+    /// The alarms that the broker's node reports, by the names of the management API:
+    /// `mem_alarm`, `disk_free_alarm`.
+    pub async fn alarms(&self) -> Vec<&'static str> {
+        let nodes = expected(self.call(Method::GET, &["nodes"], None).await).json();
+        ["mem_alarm", "disk_free_alarm"]
+            .into_iter()
+            .filter(|alarm| {
+                nodes
+                    .as_array()
+                    .is_some_and(|nodes| nodes.iter().any(|node| node[*alarm] == true))
+            })
+            .collect()
+    }
+
+    /// The broker's version.
+    pub async fn version(&self) -> String {
+        let overview = expected(self.call(Method::GET, &["overview"], None).await).json();
+        let version = overview["rabbitmq_version"].as_str();
+        version.unwrap_or_default().to_owned()
+    }
+
     /// Sets a policy for the queues whose names match.
     pub async fn set_policy(&self, name: &str, pattern: &str, definition: Value) {
         let body = json!({"pattern": pattern, "definition": definition, "apply-to": "queues"});

@@ -1,7 +1,6 @@
 //! The real program, a process a role, on a test's own database and virtual host.
 
 use std::collections::BTreeMap;
-use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Output, Stdio};
 
@@ -18,10 +17,13 @@ use crate::usage::Usage;
 use crate::{Fetched, Stack, fetch};
 
 mod instance;
+mod log;
 mod role;
 
 pub use instance::Instance;
 pub use role::Role;
+
+use log::Log;
 
 /// Every role as a process of its own. Dropping it kills them.
 #[derive(Debug)]
@@ -32,7 +34,9 @@ pub struct Cluster {
     running: BTreeMap<Role, Instance>,
     key: String,
     ports: BTreeMap<Role, u16>,
-    logs: TempDir,
+    logs: PathBuf,
+    /// Where the logs are, unless somebody keeps them.
+    _logs: Option<TempDir>,
 }
 
 impl Cluster {
@@ -70,6 +74,7 @@ impl Cluster {
             ("POSTHASTE_POSTGRES_URL", postgres_url),
             ("POSTHASTE_SECRET_KEYS", format!("1:{}=", "A".repeat(43))),
         ];
+        let logs = TempDir::new().expect("the temporary directory is writable");
         let mut cluster = Self {
             program: program.to_owned(),
             environment,
@@ -83,7 +88,8 @@ impl Cluster {
                 .into_iter()
                 .map(|role| (role, free_port()))
                 .collect(),
-            logs: TempDir::new().expect("the temporary directory is writable"),
+            logs: logs.path().to_owned(),
+            _logs: Some(logs),
         };
         cluster.run(&["migrate"]).await;
         let key = [
@@ -106,10 +112,22 @@ impl Cluster {
         self.environment.push((name, value.into()));
     }
 
+    /// Keeps logs in this directory, from the next start of a role on.
+    pub fn keep_logs(&mut self, directory: &Path) {
+        self.logs = directory.to_owned();
+        self._logs = None;
+    }
+
     /// The API key, with every scope.
     #[must_use]
     pub fn key(&self) -> &str {
         &self.key
+    }
+
+    /// The port of the role that the cluster itself starts, whether it runs or not.
+    #[must_use]
+    pub fn port(&self, role: Role) -> u16 {
+        self.ports[&role]
     }
 
     /// Where ingest listens, whether it runs or not.
@@ -185,28 +203,34 @@ impl Cluster {
     /// # Panics
     /// When the program can't be run.
     pub fn launch(&mut self, role: Role) {
-        let instance = self.spawn(role, self.ports[&role]);
+        let instance = self.spawn(role, self.ports[&role], &self.log(role));
         self.running.insert(role, instance);
     }
 
-    /// Starts one more of a role, on ports of its own, and returns when it is ready. It is killed
-    /// when it is dropped.
+    /// Starts one more of a role, on ports of its own, and returns when it is ready. It logs where
+    /// the cluster's own does.
     ///
     /// # Panics
     /// When it isn't in time.
     pub async fn another(&self, role: Role) -> Instance {
-        let instance = self.spawn(role, free_port());
+        let instance = self.spawn(role, free_port(), &self.log(role));
         instance.ready().await;
         instance
     }
 
-    fn spawn(&self, role: Role, listen: u16) -> Instance {
-        let ops = free_port();
+    /// Starts one more process of a role, which is the caller's. Ingest and the console listen at
+    /// `port`, the others at none. It logs to the file `name` beside the cluster's own logs.
+    ///
+    /// # Panics
+    /// When the program can't be run.
+    #[must_use]
+    pub fn further(&self, role: Role, port: u16, name: &str) -> Instance {
+        self.spawn(role, port, &Log::at(self.logs.join(name)))
+    }
+
+    fn spawn(&self, role: Role, listen: u16, log: &Log) -> Instance {
         let mut command = self.command();
-        command
-            .arg(role.name())
-            .arg("--ops-listen")
-            .arg(format!("127.0.0.1:{ops}"));
+        command.arg(role.name());
         let address = format!("127.0.0.1:{listen}");
         match role {
             Role::Ingest => command.args(["--ingest-listen", &address]),
@@ -214,18 +238,7 @@ impl Cluster {
             Role::Fanout | Role::Dispatcher | Role::Recorder => &mut command,
         };
         command.args(self.arguments.get(&role).into_iter().flatten());
-        let path = self.log(role);
-        let log = File::options().create(true).append(true).open(&path);
-        let log = log.expect("the log's directory is writable");
-        let child = command.stderr(log).stdout(Stdio::null()).spawn();
-        let child = child.unwrap_or_else(|error| panic!("{}: {error}", self.program.display()));
-        Instance {
-            role,
-            child,
-            ops,
-            listen,
-            log: path,
-        }
+        Instance::spawn(command, role, listen, log)
     }
 
     /// Puts another in the place of a role's process; gives the one that was there.
@@ -308,13 +321,13 @@ impl Cluster {
     /// The lines that a role has logged with this in them.
     #[must_use]
     pub fn logged(&self, role: Role, what: &str) -> Vec<String> {
-        lines_with(&self.log(role), what)
+        self.log(role).lines(what)
     }
 
     /// The end of what a role has logged.
     #[must_use]
     pub fn log_tail(&self, role: Role) -> String {
-        tail(&self.log(role))
+        self.log(role).tail()
     }
 
     /// Runs a command of the program to its end, and returns what it answered.
@@ -366,21 +379,9 @@ impl Cluster {
         command
     }
 
-    fn log(&self, role: Role) -> PathBuf {
-        self.logs.path().join(format!("{}.log", role.name()))
+    fn log(&self, role: Role) -> Log {
+        Log::at(self.logs.join(format!("{}.log", role.name())))
     }
-}
-
-fn lines_with(log: &Path, what: &str) -> Vec<String> {
-    let log = fs::read(log).unwrap_or_default();
-    let log = String::from_utf8_lossy(&log);
-    let lines = log.lines().filter(|line| line.contains(what));
-    lines.map(str::to_owned).collect()
-}
-
-fn tail(log: &Path) -> String {
-    let lines = lines_with(log, "");
-    lines[lines.len().saturating_sub(30)..].join("\n")
 }
 
 /// What dispatcher and console must be told for receivers on loopback, without TLS.

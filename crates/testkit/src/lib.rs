@@ -32,12 +32,13 @@ pub mod usage;
 
 pub use broker_admin::{BrokerAdmin, Depth, Message};
 pub use browser::{Browser, Scheme, View};
-pub use cluster::Cluster;
+pub use cluster::{Cluster, Instance};
 pub use collector::{Collector, Metric, Span};
 pub use eventually::{Sighting, eventually};
 pub use fetch::{Fetched, fetch};
 pub use filling::Filling;
 pub use followed::Followed;
+pub use port::free_port;
 pub use prometheus::Prometheus;
 pub use proxy::Proxy;
 pub use receiver::{Receiver, Respond};

@@ -4,7 +4,11 @@ use std::net::TcpListener;
 
 /// A port that nobody listens on now. Somebody else may take it before we do; then the process
 /// fails to start, and says so.
-pub(crate) fn free_port() -> u16 {
+///
+/// # Panics
+/// When loopback has none.
+#[must_use]
+pub fn free_port() -> u16 {
     let listener = TcpListener::bind("127.0.0.1:0").expect("loopback has free ports");
     listener
         .local_addr()

@@ -8,6 +8,7 @@ use std::time::Duration;
 use sandbox::Access;
 use tokio::time::timeout;
 use tokio_postgres::NoTls;
+use tokio_util::task::AbortOnDropHandle;
 use url::Url;
 use uuid::Uuid;
 
@@ -160,6 +161,18 @@ impl Stack {
         let url = parse(&self.amqp_url);
         let password = url.password().expect("the stack's URL has a password");
         self.admin.create_vhost(password).await;
+    }
+
+    /// The text that a query answers, one column of one row, on a connection of its own.
+    ///
+    /// # Errors
+    /// When it fails, or Postgres can't be reached.
+    pub async fn ask(&self, query: &str) -> Result<String, tokio_postgres::Error> {
+        let (client, connection) = tokio_postgres::connect(&self.postgres_url(), NoTls).await?;
+        let connection = AbortOnDropHandle::new(tokio::spawn(connection));
+        let row = client.query_one(query, &[]).await?;
+        drop(connection);
+        row.try_get(0)
     }
 
     /// Runs statements on the database, on a connection of its own.
