@@ -12,8 +12,9 @@ use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::metrics::SdkMeterProvider;
 use opentelemetry_sdk::trace::SdkTracerProvider;
 use prometheus::Registry;
-use tracing::Subscriber;
+use tracing::{Level, Metadata, Subscriber};
 use tracing_appender::non_blocking::{ErrorCounter, NonBlocking, NonBlockingBuilder, WorkerGuard};
+use tracing_subscriber::filter::filter_fn;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::util::SubscriberInitExt;
@@ -204,6 +205,19 @@ impl Telemetry {
 /// lapin logs a message that comes back with its body: payloads don't belong into logs.
 const SILENCED: &str = "lapin::returned_messages=off";
 
+/// Whether a line shows nothing of what passes through, whatever the operator asks for: the
+/// library of Postgres logs the parameters of statements, and those of HTTP and AMQP, at their
+/// finest, the frames.
+fn is_discreet(metadata: &Metadata<'_>) -> bool {
+    let library = metadata.target().split("::").next();
+    let finest = match library {
+        Some("tokio_postgres") => Level::INFO,
+        Some("h2" | "hyper" | "hyper_util" | "lapin" | "reqwest" | "rustls") => Level::DEBUG,
+        Some(_) | None => Level::TRACE,
+    };
+    *metadata.level() <= finest
+}
+
 fn filter(log: &str) -> Result<EnvFilter, TelemetryError> {
     EnvFilter::builder()
         .parse(format!("{log},{SILENCED}"))
@@ -264,9 +278,14 @@ where
     let layer = fmt::layer()
         .with_writer(writer)
         .with_ansi(std::io::stderr().is_terminal());
+    let discreet = filter_fn(is_discreet);
     match format {
-        LogFormat::Text => layer.with_target(false).boxed(),
-        LogFormat::Json => layer.json().flatten_event(true).boxed(),
+        LogFormat::Text => layer.with_target(false).with_filter(discreet).boxed(),
+        LogFormat::Json => layer
+            .json()
+            .flatten_event(true)
+            .with_filter(discreet)
+            .boxed(),
     }
 }
 

@@ -104,13 +104,16 @@ impl Collector {
     /// Every span of this trace so far, in the order of arrival.
     #[must_use]
     pub fn trace(&self, trace: &str) -> Vec<Span> {
-        let spans = self
-            .kept
-            .spans
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        let of_trace = spans.iter().filter(|span| span.trace == trace);
-        of_trace.cloned().collect()
+        let mut spans = self.spans();
+        spans.retain(|span| span.trace == trace);
+        spans
+    }
+
+    /// Every span so far, in the order of arrival.
+    #[must_use]
+    pub fn spans(&self) -> Vec<Span> {
+        let spans = self.kept.spans.lock();
+        spans.unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Every metric so far.

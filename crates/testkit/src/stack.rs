@@ -1,7 +1,9 @@
 //! A database and a virtual host for one test.
 
 use std::fmt;
-use std::path::PathBuf;
+use std::fs;
+use std::io::Read;
+use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::Duration;
 
@@ -17,6 +19,8 @@ use crate::eventually::eventually;
 use crate::shared::shared;
 
 const NOTED_LIMIT: Duration = Duration::from_secs(20);
+/// How much of a file is looked at together.
+const READ_BYTES: u64 = 4 * 1024 * 1024;
 const REMOVAL_LIMIT: Duration = Duration::from_secs(15);
 
 /// An empty database and an empty virtual host. Dropping it removes both, whoever is still
@@ -128,6 +132,37 @@ impl Stack {
         .await;
     }
 
+    /// Which of these texts stand anywhere in the broker's files, as they are.
+    ///
+    /// # Panics
+    /// When the files can't be read.
+    #[must_use]
+    pub fn on_brokers_disk<'t>(&self, texts: &[&'t str]) -> Vec<&'t str> {
+        let longest = texts.iter().map(|text| text.len()).max().unwrap_or(0);
+        let mut found = Vec::new();
+        for file in files(&self.directory.join("broker")) {
+            // What the broker has removed meanwhile holds nothing any more.
+            let Ok(mut file) = fs::File::open(file) else {
+                continue;
+            };
+            let mut held = Vec::new();
+            // Each piece begins with the end of the one before: a text may lie across the two.
+            while file
+                .by_ref()
+                .take(READ_BYTES)
+                .read_to_end(&mut held)
+                .is_ok_and(|n| n > 0)
+            {
+                let has = |text: &&str| memmem(&held, text.as_bytes());
+                found.extend(texts.iter().copied().filter(has));
+                held.drain(..held.len().saturating_sub(longest));
+            }
+        }
+        found.sort_unstable();
+        found.dedup();
+        found
+    }
+
     /// Gives every delivery on record up, as if its receiver had refused it to the end, with its
     /// dead letter: many of them at small cost.
     ///
@@ -236,6 +271,32 @@ fn amqp_url(server: &str, name: &str, password: &str) -> String {
         .expect("an AMQP URL has a host");
     url.set_path(name);
     url.to_string()
+}
+
+/// Every file below a folder.
+fn files(folder: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+    let below = |entry: fs::DirEntry| match entry.file_type() {
+        Ok(kind) if kind.is_dir() => files(&entry.path()),
+        Ok(kind) if kind.is_file() => vec![entry.path()],
+        Ok(_) | Err(_) => Vec::new(),
+    };
+    entries.flat_map(below).collect()
+}
+
+/// Whether a text stands in these bytes; its first byte is looked for first, which is quick.
+fn memmem(bytes: &[u8], text: &[u8]) -> bool {
+    let Some(first) = text.first() else {
+        return false;
+    };
+    let mut rest = bytes;
+    while let Some(at) = rest.iter().position(|byte| byte == first) {
+        if rest[at..].starts_with(text) {
+            return true;
+        }
+        rest = &rest[at + 1..];
+    }
+    false
 }
 
 fn parse(url: &str) -> Url {
