@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use domain::outcome::{Observed, Outcome};
+use domain::outcome::{Failure, Observed, Outcome};
 use opentelemetry::metrics::{Counter, Histogram, UpDownCounter};
 use opentelemetry::{KeyValue, global};
 
@@ -120,6 +120,13 @@ impl Metrics {
         for why in PutOff::ALL {
             metrics.count_put_off(0, why);
         }
+        for class in Failure::ALL.map(Failure::as_str) {
+            metrics.count_attempts(0, FAILED, class);
+        }
+        for class in ["4xx", "5xx"] {
+            metrics.count_attempts(0, FAILED, class);
+        }
+        metrics.count_attempts(0, DELIVERED, "2xx");
         metrics.in_flight.add(0, &[]);
         metrics.in_hand.add(0, &[]);
         metrics
@@ -178,12 +185,22 @@ impl Metrics {
     }
 
     pub(crate) fn ended(&self, outcome: Outcome, observed: Observed, took: Duration) {
-        let labels = [
-            KeyValue::new("outcome", outcome_name(outcome)),
-            KeyValue::new("status_class", status_class(observed)),
-        ];
-        self.attempts.add(1, &labels);
+        let labels = self.count_attempts(1, outcome_name(outcome), status_class(observed));
         self.duration.record(took.as_secs_f64(), &labels);
+    }
+
+    fn count_attempts(
+        &self,
+        count: u64,
+        outcome: &'static str,
+        class: &'static str,
+    ) -> [KeyValue; 2] {
+        let labels = [
+            KeyValue::new("outcome", outcome),
+            KeyValue::new("status_class", class),
+        ];
+        self.attempts.add(count, &labels);
+        labels
     }
 
     /// A delivery of this lane arrived so long after its event was accepted.
@@ -214,12 +231,15 @@ impl Drop for Counted {
     }
 }
 
+const DELIVERED: &str = "delivered";
+const FAILED: &str = "failed";
+
 /// The name of an outcome in metrics and logs.
 pub(crate) const fn outcome_name(outcome: Outcome) -> &'static str {
     match outcome {
-        Outcome::Delivered => "delivered",
+        Outcome::Delivered => DELIVERED,
         Outcome::Gone => "gone",
-        Outcome::Failed { .. } => "failed",
+        Outcome::Failed { .. } => FAILED,
     }
 }
 

@@ -9,7 +9,7 @@ use crate::cmd::{
     config, endpoints, keys, listen, migrate, publish, ready, reconcile, replays, rewrap, topology,
 };
 use crate::settings::File;
-use crate::{demo, doctor, roles, up};
+use crate::{demo, doctor, roles, top, up};
 
 /// Delivers webhooks: publish an event, and every endpoint that subscribed to it gets it, signed,
 /// at least once, retried with exponential backoff.
@@ -49,6 +49,7 @@ enum Command {
     Publish(publish::Publish),
     Endpoints(endpoints::Endpoints),
     Replays(replays::Replays),
+    Top(top::Top),
 }
 
 impl Cli {
@@ -78,6 +79,7 @@ impl Cli {
             Command::Publish(publish) => publish::run(publish).await,
             Command::Endpoints(endpoints) => endpoints::run(endpoints).await,
             Command::Replays(replays) => replays::run(replays).await,
+            Command::Top(top) => top::run(top).await,
         }
     }
 }

@@ -12,6 +12,7 @@ mod ground;
 mod out;
 mod roles;
 mod settings;
+mod top;
 mod up;
 
 #[global_allocator]

@@ -18,6 +18,7 @@ use store::{
     SubscriptionDirectory,
 };
 use tokio::net::TcpListener;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::connections::{BrokerArgs, StoreArgs};
@@ -359,26 +360,78 @@ pub(crate) async fn until_asked(
         ended = &mut run => return ended,
         asked = signals::end() => asked.context("cannot wait for signals")?,
     }
-    let draining = async {
-        let ended = async {
-            life.stop().cancel();
-            run.await
-        };
-        let (drained, ended) = tokio::join!(life.drain(grace), ended);
-        (drained, ended)
-    };
-    match tokio::time::timeout(grace + Duration::from_secs(5), draining).await {
-        Ok((Drained::Clean, ended)) => {
+    match drain(run, life, grace).await {
+        Some(ended) => ended,
+        None => Ok(()),
+    }
+}
+
+/// How long a role may take to end once what it has in flight is dropped.
+const ABORTED: Duration = Duration::from_secs(5);
+
+/// Tells a role to stop, and lets it finish what is in flight within the grace; gives what it ended
+/// with. Only then what is left of it is dropped: what it had in hand comes back from the broker.
+///
+/// **Invariant:** nothing is dropped while the role still works, as long as the grace lasts. It has
+/// more in hand than the tasks that `life` knows of.
+pub(crate) async fn drain<T>(
+    role: impl Future<Output = T>,
+    life: &Lifecycle,
+    grace: Duration,
+) -> Option<T> {
+    tokio::pin!(role);
+    let deadline = Instant::now() + grace;
+    life.stop().cancel();
+    let ended = tokio::time::timeout_at(deadline, role.as_mut()).await;
+    let left = deadline.saturating_duration_since(Instant::now());
+    match (ended, life.drain(left).await) {
+        (Ok(ended), Drained::Clean) => {
             tracing::info!("drained");
-            ended
+            Some(ended)
         }
-        Ok((Drained::GraceOver { left }, _)) => {
+        (Ok(ended), Drained::GraceOver { left }) => {
             tracing::warn!(left, "the grace is over; what was in flight comes back");
-            Ok(())
+            Some(ended)
         }
-        Err(_) => {
+        (Err(_), _) => {
             tracing::warn!("the grace is over; what was in flight comes back");
-            Ok(())
+            tokio::time::timeout(ABORTED, role).await.ok()
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const GRACE: Duration = Duration::from_secs(45);
+
+    /// A role with deliveries in hand that no task of the process' life stands for.
+    async fn works(life: Lifecycle, takes: Duration) -> &'static str {
+        life.stop().cancelled().await;
+        let work = tokio::time::sleep(takes);
+        match life.abort().run_until_cancelled(work).await {
+            Some(()) => "finished",
+            None => "dropped",
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_a_role_has_in_hand_is_finished_within_the_grace() {
+        let life = Lifecycle::new();
+        let role = works(life.clone(), GRACE / 2);
+        assert_eq!(drain(role, &life, GRACE).await, Some("finished"));
+        assert!(life.abort().is_cancelled());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_takes_longer_is_dropped() {
+        let life = Lifecycle::new();
+        let role = works(life.clone(), GRACE * 2);
+        assert_eq!(drain(role, &life, GRACE).await, Some("dropped"));
+
+        let life = Lifecycle::new();
+        let stuck = std::future::pending::<()>();
+        assert_eq!(drain(stuck, &life, GRACE).await, None);
     }
 }

@@ -16,7 +16,7 @@ use service::{Health, Lifecycle, Readiness, ops};
 use crate::connections::{BrokerArgs, ShardsArg, StoreArgs};
 use crate::ground::Ground;
 use crate::out;
-use crate::roles::{Surroundings, listen, until_asked};
+use crate::roles::{Surroundings, drain, listen, until_asked};
 
 /// Run all roles in one process, with a private Postgres and RabbitMQ unless told where to find
 /// them.
@@ -193,10 +193,8 @@ impl Running {
 
     /// Drains and stops.
     pub(crate) async fn stop(self, grace: Duration) -> anyhow::Result<()> {
-        self.life.drain(grace).await;
-        match tokio::time::timeout(grace, self.roles).await {
-            Ok(roles) => roles.context("a role panicked")??,
-            Err(_) => tracing::warn!("the roles did not end within the grace"),
+        if let Some(roles) = drain(self.roles, &self.life, grace).await {
+            roles.context("a role panicked")??;
         }
         self.broker.farewell().await;
         self.ground.stop().await

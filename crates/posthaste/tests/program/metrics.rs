@@ -9,7 +9,7 @@ use std::time::Duration;
 use serde_json::json;
 use testkit::cluster::Role;
 use testkit::receiver::{Receiver, Respond};
-use testkit::{Cluster, Stack, eventually};
+use testkit::{Cluster, Collector, Metric, Stack, eventually};
 
 use crate::exposition::{Family, Labels, families, pairs};
 use crate::support::PROGRAM;
@@ -131,7 +131,8 @@ async fn exercise(cluster: &Cluster, good: &Receiver, bad: &Receiver) {
 #[tokio::test(flavor = "multi_thread")]
 async fn every_metric_is_documented_and_what_alerts_and_dashboards_ask_for_is_shown() {
     let stack = Stack::new().await;
-    let cluster = Cluster::start(Path::new(PROGRAM), &stack).await;
+    let collector = Collector::start().await;
+    let cluster = exporting(&stack, &collector).await;
     let good = Receiver::start([Respond::ok()]).await;
     let bad = Receiver::start([Respond::status(500)]).await;
     exercise(&cluster, &good, &bad).await;
@@ -148,11 +149,94 @@ async fn every_metric_is_documented_and_what_alerts_and_dashboards_ask_for_is_sh
     })
     .await;
 
+    let told = "the collector to have every metric";
+    eventually(DEADLINE, told, async || {
+        let missing = not_exported(&collector.metrics(), &documented);
+        if missing.is_empty() {
+            Ok(())
+        } else {
+            Err(missing)
+        }
+    })
+    .await;
+
+    assert_watched(&cluster).await;
     for file in asking() {
         let text = fs::read_to_string(&file).unwrap();
         let missing = missing(&text, &documented, &live);
         assert!(missing.is_empty(), "{}: {missing:#?}", file.display());
     }
+}
+
+/// Every role, which also sends its metrics there, twice a second.
+async fn exporting(stack: &Stack, collector: &Collector) -> Cluster {
+    let mut cluster = Cluster::prepare(Path::new(PROGRAM), stack).await;
+    cluster.environment("OTEL_EXPORTER_OTLP_ENDPOINT", collector.endpoint());
+    cluster.environment("OTEL_METRICS_EXPORTER", "otlp");
+    cluster.environment("OTEL_METRIC_EXPORT_INTERVAL", "500");
+    for role in Role::ALL {
+        cluster.launch(role);
+    }
+    for role in Role::ALL {
+        cluster.ready(role).await;
+    }
+    cluster
+}
+
+/// `posthaste top` sees all roles, by their metrics and by the console.
+async fn assert_watched(cluster: &Cluster) {
+    let ops = Role::ALL.map(|role| cluster.ops_address(role)).join(",");
+    let console = cluster.console_url();
+    let told = [
+        "top",
+        "--once",
+        "--every",
+        "500ms",
+        "--ops",
+        &ops,
+        "--console-url",
+        &console,
+        "--key",
+        cluster.key(),
+    ];
+    let seen = cluster.run(&told).await;
+    for part in [
+        "5 of 5 answer  all parts ready",
+        "fanout_bulk",
+        "10h 0",
+        "delivered 6",
+        "missing 0",
+        "acme",
+    ] {
+        assert!(seen.contains(part), "{part} in:\n{seen}");
+    }
+    let said = cluster
+        .try_run(&["top", "--once", "--ops", "127.0.0.1:1"])
+        .await;
+    let said = said.expect_err("nobody is there");
+    assert!(said.ends_with("no role answers at 127.0.0.1:1"), "{said}");
+}
+
+/// What is documented and did not leave by OTLP, where names have dots and the unit stands beside
+/// them.
+fn not_exported(
+    exported: &BTreeSet<Metric>,
+    documented: &BTreeMap<String, Documented>,
+) -> Vec<String> {
+    let in_prometheus: BTreeSet<String> = exported
+        .iter()
+        .flat_map(|metric| {
+            let name = metric.name.replace('.', "_");
+            let unit = if metric.unit == "s" { "_seconds" } else { "" };
+            ["", "_total"].map(|kind| format!("{name}{unit}{kind}"))
+        })
+        .collect();
+    // It is the resource, which every export has.
+    let documented = documented.keys().filter(|name| *name != "target_info");
+    documented
+        .filter(|name| !in_prometheus.contains(*name))
+        .cloned()
+        .collect()
 }
 
 /// What a text of queries asks for that is not there.
@@ -216,6 +300,7 @@ fn asking() -> Vec<PathBuf> {
             name.ends_with(".json") || name.ends_with("rules.yml")
         })
         .collect();
+    files.push(root().join("crates/posthaste/src/top/figures.rs"));
     files.sort();
     files
 }
