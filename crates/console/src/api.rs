@@ -19,7 +19,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::dashboard::{self, Dashboard};
-use crate::resources::events::live::Streams;
+use crate::resources::events::streams::Streams;
 use crate::resources::{
     api_keys, audit, branding, dead_letters, deliveries, egress_ips, endpoint_stats,
     endpoint_tests, endpoints, event_types, events, explain, ledger, portal_links, replays,

@@ -17,7 +17,7 @@ use crate::dashboard::{Dashboard, sweep};
 use crate::metrics::Metrics;
 use crate::release::Release;
 use crate::replay::Engine;
-use crate::resources::events::live::Streams;
+use crate::resources::events::streams::Streams;
 
 /// How often readiness is looked at.
 const LOOK: Duration = Duration::from_millis(500);

@@ -20,6 +20,7 @@ use crate::problem;
 use crate::query::Query;
 
 pub(crate) mod live;
+pub(crate) mod streams;
 
 /// An event, its payload apart.
 #[derive(Serialize, ToSchema)]
