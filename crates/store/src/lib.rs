@@ -26,6 +26,7 @@ pub mod audit;
 pub mod branding;
 pub mod endpoints;
 pub mod event_types;
+pub mod people;
 pub mod sessions;
 pub mod settings;
 pub mod tenants;

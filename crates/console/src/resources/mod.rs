@@ -13,6 +13,7 @@ pub(crate) mod event_types;
 pub(crate) mod events;
 pub(crate) mod explain;
 pub(crate) mod ledger;
+pub(crate) mod people;
 pub(crate) mod portal_links;
 pub(crate) mod replays;
 pub(crate) mod settings;

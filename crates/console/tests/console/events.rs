@@ -105,6 +105,15 @@ async fn an_event_tells_who_got_it_and_who_did_not() {
         );
     }
     let alone = past::recorded(&world, &world.acme, "a.b", "[]", &[]).await;
+    let trace = "4bf92f3577b34da6a3ce929d0e0e4736";
+    let traced = format!("update events set traceparent = '00-{trace}-00f067aa0ba902b7-01'");
+    world.stack.execute(&traced).await;
+    let path = format!("/tenants/{}/events/{alone}", world.acme.id);
+    let link = format!("href=\"https://traces.example.com/{trace}?a=b\"");
+    let operator = Browser::by_key(&world, &world.platform).await;
+    assert!(page(&operator.get(&path).await).contains(&link));
+    let customers = browser.get(&path).await;
+    assert!(page(&customers).contains(trace) && !page(&customers).contains(&link));
     let shown = browser
         .get(&format!("/tenants/{}/events/{alone}", world.acme.id))
         .await;

@@ -23,6 +23,7 @@ mod held;
 mod ledger;
 mod letter_pages;
 mod live;
+mod oidc;
 mod overview;
 mod paging;
 mod platform;
@@ -39,5 +40,6 @@ mod webhooks;
 
 mod browser;
 mod document;
+mod issuer;
 mod past;
 mod world;
