@@ -63,6 +63,7 @@ mod replay;
 mod replay_form;
 mod replays;
 mod schedule;
+mod sending;
 mod signature_check;
 mod snippets;
 mod state;
