@@ -180,8 +180,7 @@ fn trace(api: &Api, at: InTenant<Read>, found: &Detailed) -> Option<String> {
 async fn tally(api: &Api, at: InTenant<Read>, found: &Detailed) -> Result<Tally, Problem> {
     let filter = Query(Filter {
         event: Some(found.event.id.clone()),
-        endpoint: None,
-        state: None,
+        ..Filter::default()
     });
     let paging = Paging::first(limits::PAGE_ROWS);
     let listed = deliveries::list(at, With(api.clone()), filter, paging).await?;

@@ -10,7 +10,6 @@ use domain::trace::TraceContext;
 use serde::{Deserialize, Serialize};
 use service::problem::Problem;
 use store::events::{EventDetail, EventSummary, Keyed, Sought};
-use time::OffsetDateTime;
 use utoipa::ToSchema;
 
 use super::text;
@@ -18,7 +17,7 @@ use crate::access::{InTenant, Named, Read};
 use crate::api::Api;
 use crate::page::{Listed, Paging};
 use crate::problem;
-use crate::query::Query;
+use crate::query::{self, Query};
 
 pub(crate) mod live;
 pub(crate) mod streams;
@@ -140,25 +139,13 @@ pub(crate) struct Filter {
 }
 
 impl Filter {
-    fn sought(self) -> Result<Sought, Problem> {
-        let event_type = self.event.map(|text| {
-            text.parse()
-                .map_err(|error| problem::bad_parameter("event", &format!("{error}")))
-        });
+    fn sought(&self) -> Result<Sought, Problem> {
         Ok(Sought {
-            event_type: event_type.transpose()?,
-            since: at("since", self.since)?,
-            until: at("until", self.until)?,
+            event_type: query::event_type("event", self.event.as_deref())?,
+            since: query::instant("since", self.since.as_deref())?,
+            until: query::instant("until", self.until.as_deref())?,
         })
     }
-}
-
-fn at(name: &str, given: Option<String>) -> Result<Option<OffsetDateTime>, Problem> {
-    let read = |given: String| {
-        text::read_instant(&given)
-            .ok_or_else(|| problem::bad_parameter(name, "RFC 3339, such as 2026-03-02T10:00:00Z"))
-    };
-    given.map(read).transpose()
 }
 
 /// List a tenant's events, the newest first
