@@ -22,8 +22,8 @@ use crate::dashboard::{self, Dashboard};
 use crate::resources::events::streams::Streams;
 use crate::resources::{
     api_keys, audit, branding, dead_letters, deliveries, egress_ips, endpoint_stats,
-    endpoint_tests, endpoints, event_types, events, explain, ledger, people, portal_links, replays,
-    settings, signature_check, simulation, tenants, troubled,
+    endpoint_tests, endpoints, event_types, events, explain, ledger, people, portal_links, queues,
+    replays, settings, signature_check, simulation, tenants, troubled,
 };
 
 mod refusals;
@@ -146,6 +146,7 @@ fn routes() -> OpenApiRouter<Api> {
         .routes(routes!(ledger::whole))
         .routes(routes!(ledger::of_tenant))
         .routes(routes!(ledger::backlogs))
+        .routes(routes!(queues::list))
         .routes(routes!(troubled::failing))
         .routes(routes!(troubled::left_alone))
 }

@@ -71,6 +71,7 @@ mod tenants;
 mod timeline;
 mod trial;
 mod type_form;
+mod waiting;
 mod webhooks;
 
 pub(crate) use settings::Dashboard;

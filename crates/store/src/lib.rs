@@ -37,6 +37,7 @@ pub mod attempts;
 mod breakers;
 pub mod dead_letters;
 pub mod deliveries;
+pub mod depths;
 pub mod events;
 pub mod explain;
 pub mod health;

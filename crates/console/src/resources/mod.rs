@@ -15,6 +15,7 @@ pub(crate) mod explain;
 pub(crate) mod ledger;
 pub(crate) mod people;
 pub(crate) mod portal_links;
+pub(crate) mod queues;
 pub(crate) mod replays;
 pub(crate) mod settings;
 pub(crate) mod signature_check;
