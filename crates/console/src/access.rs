@@ -17,7 +17,7 @@ use service::bearer;
 use service::problem::Problem;
 use store::api_keys::{Reach, Scope};
 use store::audit::Actor;
-use store::directory::Access;
+use store::directory::{Access, Audience};
 
 use crate::api::Api;
 use crate::problem;
@@ -54,10 +54,15 @@ pub(crate) struct InTenant<D> {
     pub(crate) tenant: TenantId,
     /// How far the bearer reaches beyond it.
     pub(crate) reach: Reach,
+    /// For whom a page is.
+    pub(crate) audience: Audience,
     /// Who the bearer is.
     pub(crate) by: Actor,
     deed: PhantomData<D>,
 }
+
+/// The same, by somebody of the platform's and no customer, to whom it is as if it weren't there.
+pub(crate) struct Developer<D>(pub(crate) InTenant<D>);
 
 // By hand: a proof may be used for all that a request does, whatever the deed.
 impl<D> Clone for Platform<D> {
@@ -139,9 +144,33 @@ impl<D: Deed> FromRequestParts<Api> for InTenant<D> {
         Ok(Self {
             tenant,
             reach: access.reach,
+            audience: access.audience,
             by: access.by,
             deed: PhantomData,
         })
+    }
+}
+
+impl<D: Deed> FromRequestParts<Api> for Developer<D> {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, api: &Api) -> Result<Self, Problem> {
+        let at = InTenant::<D>::from_request_parts(parts, api).await;
+        match at {
+            Ok(at) if at.audience == Audience::Platform => Ok(Self(at)),
+            Ok(_) => Err(problem::not_found()),
+            Err(problem) => Err(problem),
+        }
+    }
+}
+
+/// For what is offered to those alone who may do it; none, too, when it can't be told.
+impl<D: Deed> extract::OptionalFromRequestParts<Api> for Developer<D> {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, api: &Api) -> Result<Option<Self>, Infallible> {
+        let asked = <Self as FromRequestParts<Api>>::from_request_parts(parts, api).await;
+        Ok(asked.ok())
     }
 }
 
@@ -196,7 +225,7 @@ pub(crate) async fn of_key(presented: &str, api: &Api) -> Option<Arc<Access>> {
 }
 
 /// The tenant of this id or external id; one that is not known may have been made just now.
-async fn known(named: &str, api: &Api) -> Option<TenantId> {
+pub(crate) async fn known(named: &str, api: &Api) -> Option<TenantId> {
     let look_up = |directory: &store::AccessDirectory| {
         let by_id = named.parse().ok().filter(|id| directory.has_tenant(*id));
         by_id.or_else(|| directory.tenant_by_external_id(named))

@@ -19,11 +19,11 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::dashboard::{self, Dashboard};
-use crate::resources::events::live::Streams;
+use crate::resources::events::streams::Streams;
 use crate::resources::{
     api_keys, audit, branding, dead_letters, deliveries, egress_ips, endpoint_stats,
-    endpoint_tests, endpoints, event_types, events, explain, ledger, portal_links, replays,
-    settings, signature_check, simulation, tenants, troubled,
+    endpoint_tests, endpoints, event_types, events, explain, ledger, people, portal_links, queues,
+    replays, settings, signature_check, simulation, tenants, troubled,
 };
 
 mod refusals;
@@ -124,8 +124,16 @@ fn routes() -> OpenApiRouter<Api> {
         .routes(routes!(dead_letters::of_tenant::replay))
         .routes(routes!(dead_letters::of_tenant::discard_many))
         .routes(routes!(audit::list))
+        .routes(routes!(audit::of_tenant))
         .routes(routes!(api_keys::list, api_keys::create))
         .routes(routes!(api_keys::revoke))
+        .routes(routes!(
+            api_keys::of_tenant::list,
+            api_keys::of_tenant::create
+        ))
+        .routes(routes!(api_keys::of_tenant::revoke))
+        .routes(routes!(people::list))
+        .routes(routes!(people::sign_out))
         .routes(routes!(settings::get, settings::put))
         .routes(routes!(branding::get, branding::put))
         .routes(routes!(
@@ -138,6 +146,7 @@ fn routes() -> OpenApiRouter<Api> {
         .routes(routes!(ledger::whole))
         .routes(routes!(ledger::of_tenant))
         .routes(routes!(ledger::backlogs))
+        .routes(routes!(queues::list))
         .routes(routes!(troubled::failing))
         .routes(routes!(troubled::left_alone))
 }

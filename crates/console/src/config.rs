@@ -6,6 +6,8 @@ use std::num::NonZeroU16;
 use ipnet::IpNet;
 use url::Url;
 
+use crate::oidc::OidcConfig;
+
 /// What an operator can change about the console.
 #[derive(Debug, Clone, clap::Args)]
 #[group(skip)]
@@ -45,6 +47,19 @@ pub struct Config {
         value_parser = origin
     )]
     pub frame_ancestors: Vec<String>,
+    /// Where the traces of events are looked at, with `{trace}` in the place of a trace's id, such
+    /// as `https://jaeger.example.com/trace/{trace}`. An event's page links there for all but
+    /// customers.
+    #[arg(
+        long = "console-trace-url",
+        env = "POSTHASTE_CONSOLE_TRACE_URL",
+        value_name = "URL",
+        value_parser = trace_url
+    )]
+    pub trace_url: Option<String>,
+    /// Signing in by an identity provider.
+    #[command(flatten)]
+    pub oidc: OidcConfig,
 }
 
 /// An address that paths can be put behind; it ends with a slash.
@@ -62,6 +77,18 @@ fn origin(text: &str) -> Result<String, String> {
     Ok(url.origin().ascii_serialization())
 }
 
+/// A URL with a place for a trace's id.
+fn trace_url(text: &str) -> Result<String, String> {
+    let expected =
+        "an http or https URL with {trace} in it, such as https://jaeger.example.com/trace/{trace}";
+    let url: Option<Url> = text.replace("{trace}", "0").parse().ok();
+    let is_web = url.is_some_and(|url| matches!(url.scheme(), "http" | "https"));
+    let is_one = is_web && text.matches("{trace}").count() == 1;
+    is_one
+        .then(|| text.to_owned())
+        .ok_or_else(|| expected.to_owned())
+}
+
 fn network(text: &str) -> Result<IpNet, String> {
     let address = || text.parse::<IpAddr>().map(IpNet::from);
     text.parse()
@@ -72,6 +99,15 @@ fn network(text: &str) -> Result<IpNet, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn where_traces_are() {
+        let url = "https://jaeger.example.com/trace/{trace}";
+        assert_eq!(trace_url(url).as_deref(), Ok(url));
+        for text in ["", "https://example.com", "javascript:{trace}", "{trace}"] {
+            assert!(trace_url(text).is_err(), "{text}");
+        }
+    }
 
     #[test]
     fn where_browsers_find_it() {

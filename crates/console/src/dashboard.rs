@@ -22,6 +22,7 @@ use crate::resources::events::live;
 
 mod assets;
 mod brand;
+mod by_provider;
 mod cookies;
 mod faults;
 mod fields;
@@ -54,6 +55,7 @@ mod many_letters;
 mod overview;
 mod own_endpoint;
 mod own_headers;
+mod people;
 mod platform_settings;
 mod reference;
 mod register;
@@ -61,6 +63,7 @@ mod replay;
 mod replay_form;
 mod replays;
 mod schedule;
+mod sending;
 mod signature_check;
 mod snippets;
 mod state;
@@ -68,6 +71,7 @@ mod tenants;
 mod timeline;
 mod trial;
 mod type_form;
+mod waiting;
 mod webhooks;
 
 pub(crate) use settings::Dashboard;
@@ -191,6 +195,16 @@ fn routes() -> Vec<Route> {
         Route::get("/keys/new", keys::form),
         Route::post("/keys/new", keys::create),
         Route::post("/keys/{key}/revoke", keys::revoke),
+        Route::get("/tenants/{tenant}/keys", keys::page_of_tenant),
+        Route::get("/tenants/{tenant}/keys/new", keys::form_of_tenant),
+        Route::post("/tenants/{tenant}/keys/new", keys::create_of_tenant),
+        Route::post(
+            "/tenants/{tenant}/keys/{key}/revoke",
+            keys::revoke_of_tenant,
+        ),
+        Route::get("/tenants/{tenant}/audit", audit::of_tenant),
+        Route::get("/people", people::page),
+        Route::post("/people/{person}/sign-out", people::sign_out),
         Route::get("/audit", audit::page),
         Route::get("/settings", platform_settings::page),
         Route::post("/settings/retries", platform_settings::set_retries),
@@ -233,6 +247,8 @@ pub(crate) fn router(api: &Api) -> Router<Api> {
     pages
         .route("/", get(sign_in::entrance))
         .route("/login", get(sign_in::page).post(sign_in::by_key))
+        .route("/login/oidc", get(by_provider::begin))
+        .route("/login/oidc/callback", get(by_provider::finish))
         .route("/logout", post(sign_in::out))
         .route("/docs", get(reference::page))
         .route("/portal/{token}", get(sign_in::by_link))

@@ -19,6 +19,8 @@ mod query;
 
 mod resources;
 
+mod oidc;
+
 mod dashboard;
 
 mod judging;
@@ -32,4 +34,5 @@ mod run;
 pub use api::openapi;
 pub use config::Config;
 pub use dashboard::pages;
+pub use oidc::{OidcConfig, OidcConfigError, Provider, Rule};
 pub use run::{Parts, run};

@@ -15,9 +15,10 @@ use crate::api::{Api, router};
 use crate::config::Config;
 use crate::dashboard::{Dashboard, sweep};
 use crate::metrics::Metrics;
+use crate::oidc::Provider;
 use crate::release::Release;
 use crate::replay::Engine;
-use crate::resources::events::live::Streams;
+use crate::resources::events::streams::Streams;
 
 /// How often readiness is looked at.
 const LOOK: Duration = Duration::from_millis(500);
@@ -37,6 +38,8 @@ pub struct Parts {
     pub listener: TcpListener,
     /// Where endpoints may be; the same rule as the dispatchers'.
     pub addresses: AddressPolicy,
+    /// Whom people sign in by, where not by keys alone.
+    pub provider: Option<Provider>,
 }
 
 /// Serves until `life` is to stop and the requests under way are answered.
@@ -72,7 +75,12 @@ pub async fn run(config: Config, parts: Parts, life: Lifecycle, health: Health) 
         shards: parts.shards,
         addresses: Arc::new(parts.addresses),
         egress_ips: config.egress_ips.into(),
-        dashboard: Arc::new(Dashboard::new(public_url, &config.frame_ancestors)),
+        dashboard: Arc::new(Dashboard::new(
+            public_url,
+            &config.frame_ancestors,
+            parts.provider,
+            config.trace_url,
+        )),
         streams: Streams::new(life.stop().clone()),
     };
     let watch = async {

@@ -48,6 +48,9 @@ pub enum Audit {}
 /// Marks identifiers of sessions in the dashboard.
 #[derive(Debug)]
 pub enum Session {}
+/// Marks identifiers of people who sign in by the identity provider.
+#[derive(Debug)]
+pub enum Person {}
 /// Marks identifiers of running dispatchers.
 #[derive(Debug)]
 pub enum Dispatcher {}
@@ -92,6 +95,10 @@ impl Kind for Session {
     const PREFIX: &'static str = "ses";
     const NAME: &'static str = "session id";
 }
+impl Kind for Person {
+    const PREFIX: &'static str = "per";
+    const NAME: &'static str = "person id";
+}
 impl Kind for Dispatcher {
     const PREFIX: &'static str = "dsp";
     const NAME: &'static str = "dispatcher id";
@@ -117,6 +124,8 @@ pub type ReplayId = Id<Replay>;
 pub type AuditId = Id<Audit>;
 /// Names one session in the dashboard.
 pub type SessionId = Id<Session>;
+/// Names one person who signs in by the identity provider.
+pub type PersonId = Id<Person>;
 /// Names one dispatcher, from its start to its end.
 pub type DispatcherId = Id<Dispatcher>;
 

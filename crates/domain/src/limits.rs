@@ -153,8 +153,9 @@ pub const PORTAL_LINK_MAX: Duration = Duration::from_secs(60 * 60);
 /// How long a session lasts that a portal link opened. Nothing makes it longer.
 pub const PORTAL_SESSION: Duration = Duration::from_secs(60 * 60);
 
-/// How long a session lasts that an API key opened, unless the key is revoked before.
-pub const KEY_SESSION: Duration = Duration::from_secs(8 * 60 * 60);
+/// How long a session lasts that somebody signed in for, with an API key unless it is revoked
+/// before, or by the identity provider.
+pub const SESSION: Duration = Duration::from_secs(8 * 60 * 60);
 
 /// The most deliveries a second that a replay may ask for.
 pub const REPLAY_RATE: u16 = 5_000;

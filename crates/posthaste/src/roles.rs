@@ -196,7 +196,8 @@ impl Surroundings {
         config: console::Config,
         addresses: &dispatcher::Addresses,
         listener: TcpListener,
-    ) {
+    ) -> anyhow::Result<()> {
+        let provider = console::Provider::new(&config.oidc)?;
         let access = self.access();
         let addresses = addresses.policy();
         let Self {
@@ -213,8 +214,10 @@ impl Surroundings {
             shards,
             listener,
             addresses,
+            provider,
         };
         Box::pin(console::run(config, parts, life, health)).await;
+        Ok(())
     }
 }
 
@@ -271,8 +274,7 @@ impl Console {
         live("console", &self.common, telemetry, async |surroundings| {
             surroundings
                 .console(self.config, &self.addresses, listener)
-                .await;
-            Ok(())
+                .await
         })
         .await
     }

@@ -130,14 +130,21 @@ impl Running {
             roles: tokio::spawn(async move {
                 let at = surroundings;
                 let addresses = roles.dispatcher.addresses.clone();
-                let (ingested, (), dispatched, (), ()) = tokio::join!(
+                // A role that can't run ends all of them.
+                tokio::try_join!(
                     at.clone().ingest(roles.ingest, at_ingest),
-                    at.clone().fanout(roles.fanout),
+                    async {
+                        at.clone().fanout(roles.fanout).await;
+                        anyhow::Ok(())
+                    },
                     at.clone().dispatcher(roles.dispatcher),
-                    at.clone().recorder(roles.recorder),
-                    at.console(roles.console, &addresses, at_console),
-                );
-                ingested.and(dispatched)
+                    async {
+                        at.clone().recorder(roles.recorder).await;
+                        anyhow::Ok(())
+                    },
+                    at.clone().console(roles.console, &addresses, at_console),
+                )?;
+                Ok(())
             }),
         })
     }

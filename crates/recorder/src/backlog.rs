@@ -1,4 +1,5 @@
-//! How much waits at the broker, asked with each round of the ledger and shown as metrics.
+//! How much waits at the broker, asked with each round of the ledger, shown as metrics and noted for
+//! the overview.
 
 use std::collections::BTreeMap;
 
@@ -7,7 +8,17 @@ use broker::topology::{Topology, queue};
 use domain::shard::Shards;
 use opentelemetry::metrics::Gauge;
 use opentelemetry::{KeyValue, global};
+use store::depths::Depth;
 use time::OffsetDateTime;
+
+/// What waits at the broker.
+#[derive(Debug)]
+pub(crate) struct Waiting {
+    /// Messages of accepted events that are not recorded yet.
+    pub(crate) accepted: Option<i64>,
+    /// Of each kind of queue, and of each tier.
+    pub(crate) depths: Vec<Depth>,
+}
 
 /// Asks for the depth of every queue of ours. Queues of the same kind are counted together, so the
 /// number of shards makes no labels.
@@ -59,9 +70,9 @@ impl Backlog {
         }
     }
 
-    /// Asks and shows. Gives how many messages of accepted events wait to be recorded; none when
-    /// nobody can say, and then the metrics stay as they were.
-    pub(crate) async fn look(&self) -> Option<i64> {
+    /// Asks and shows. Gives what waits; none when nobody can say, and then the metrics stay as they
+    /// were.
+    pub(crate) async fn look(&self) -> Option<Waiting> {
         let depths = match self.broker.depths(&self.queues).await {
             Ok(depths) => depths,
             Err(error) => {
@@ -70,6 +81,7 @@ impl Backlog {
             }
         };
         let mut kinds: BTreeMap<&'static str, (u64, u64)> = BTreeMap::new();
+        let mut noted = Vec::new();
         for (queue, depth) in self.queues.iter().zip(depths) {
             let messages = u64::from(depth.messages);
             if let Some(kind) = queue::kind_of(queue) {
@@ -77,6 +89,12 @@ impl Backlog {
                 *waiting += messages;
                 *consumers += u64::from(depth.consumers);
             } else if let Some(tier) = queue::tier_of(queue) {
+                noted.push(Depth {
+                    name: tier.name().to_owned(),
+                    delay: Some(tier.delay()),
+                    messages,
+                    consumers: 0,
+                });
                 let tier = KeyValue::new("tier", tier.name());
                 self.parked.record(messages, &[tier]);
             }
@@ -85,10 +103,19 @@ impl Backlog {
             let queue = [KeyValue::new("queue", *kind)];
             self.messages.record(*messages, &queue);
             self.consumers.record(*consumers, &queue);
+            noted.push(Depth {
+                name: (*kind).to_owned(),
+                delay: None,
+                messages: *messages,
+                consumers: *consumers,
+            });
         }
         let now = OffsetDateTime::now_utc().unix_timestamp();
         self.asked.record(now, &[]);
         let accepted = ["fanout", "fanout_bulk"].map(|kind| kinds.get(kind).map_or(0, |it| it.0));
-        i64::try_from(accepted.iter().sum::<u64>()).ok()
+        Some(Waiting {
+            accepted: i64::try_from(accepted.iter().sum::<u64>()).ok(),
+            depths: noted,
+        })
     }
 }

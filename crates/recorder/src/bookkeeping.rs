@@ -62,9 +62,13 @@ impl Bookkeeper {
     }
 
     async fn take(&self, lanes: &Lanes) -> Result<Ledger, StoreError> {
-        let fanout_messages = self.backlog.look().await;
+        let waiting = self.backlog.look().await;
+        if let Some(waiting) = &waiting {
+            self.store.note_depths(&waiting.depths).await?;
+        }
+        let accepted = waiting.and_then(|waiting| waiting.accepted);
         let horizon = self.store.horizon(lanes, self.grace).await?;
-        self.store.take_ledger(horizon, fanout_messages).await
+        self.store.take_ledger(horizon, accepted).await
     }
 }
 

@@ -74,7 +74,7 @@ impl Reach {
         tenant.map_or(Self::Platform, Self::Tenant)
     }
 
-    fn column(self) -> Option<Uuid> {
+    pub(crate) fn column(self) -> Option<Uuid> {
         match self {
             Self::Platform => None,
             Self::Tenant(tenant) => Some(tenant.uuid()),
@@ -168,31 +168,70 @@ impl Store {
             let client = self.client().await?;
             let after = page.below();
             let found = rows(&client, LIST, &[&after.at, &after.id, &page.limit()]).await?;
-            let found: Result<_, _> = found.iter().map(api_key).collect();
-            Ok(Page::new(found?, page, |one| Cursor {
-                at: one.created_at,
-                id: one.id.uuid(),
-            }))
+            keys(&found, page)
         })
         .await
     }
 
-    /// Revokes a key; one that is revoked stays so.
+    /// A tenant's own keys, revoked ones too, the newest first.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] when the database is.
+    pub async fn api_keys_of(
+        &self,
+        tenant: TenantId,
+        page: PageRequest,
+    ) -> Result<Page<ApiKey>, StoreError> {
+        const LIST: &str = "-- api_keys_of_tenant
+            select k.id, k.name, k.tenant_id, k.scopes, k.hint, k.created_at, k.revoked_at,
+                   u.last_used_at
+            from api_keys k left join api_key_uses u on u.key_id = k.id
+            where k.tenant_id = $1 and (k.created_at, k.id) < ($2, $3)
+            order by k.created_at desc, k.id desc limit $4";
+        self.bounded(async {
+            let client = self.client().await?;
+            let after = page.below();
+            let found = rows(
+                &client,
+                LIST,
+                &[&tenant.uuid(), &after.at, &after.id, &page.limit()],
+            )
+            .await?;
+            keys(&found, page)
+        })
+        .await
+    }
+
+    /// Revokes a key, of this tenant where one is named; one that is revoked stays so.
     ///
     /// # Errors
     /// [`StoreError::NotFound`] when there is none.
-    pub async fn revoke_api_key(&self, key: ApiKeyId) -> Result<(), StoreError> {
+    pub async fn revoke_api_key(
+        &self,
+        key: ApiKeyId,
+        of: Option<TenantId>,
+    ) -> Result<(), StoreError> {
         const REVOKE: &str = "-- api_key_revoke
-            update api_keys set revoked_at = coalesce(revoked_at, now()) where id = $1";
+            update api_keys set revoked_at = coalesce(revoked_at, now())
+            where id = $1 and ($2::uuid is null or tenant_id = $2)";
+        let of = of.map(TenantId::uuid);
         self.bounded(async {
             let client = self.client().await?;
-            match execute(&client, REVOKE, &[&key.uuid()]).await? {
+            match execute(&client, REVOKE, &[&key.uuid(), &of]).await? {
                 0 => Err(StoreError::NotFound),
                 _ => Ok(()),
             }
         })
         .await
     }
+}
+
+fn keys(found: &[Row], page: PageRequest) -> Result<Page<ApiKey>, StoreError> {
+    let found: Result<_, _> = found.iter().map(api_key).collect();
+    Ok(Page::new(found?, page, |one| Cursor {
+        at: one.created_at,
+        id: one.id.uuid(),
+    }))
 }
 
 fn api_key(row: &Row) -> Result<ApiKey, StoreError> {

@@ -4,7 +4,7 @@
 //! right after it where it is not. Nothing changes or removes an entry.
 
 use deadpool_postgres::GenericClient;
-use domain::id::{ApiKeyId, AuditId, Id, SessionId, TenantId};
+use domain::id::{ApiKeyId, AuditId, Id, PersonId, SessionId, TenantId};
 use time::OffsetDateTime;
 use tokio_postgres::Row;
 use uuid::Uuid;
@@ -14,20 +14,50 @@ use crate::page::{Cursor, Page, PageRequest};
 use crate::pool::Store;
 use crate::sql::{execute, get, id, optional_id, rows};
 
-/// Who does something: a key, itself or through a session in the dashboard that came from it.
+/// Who does something, by a call of the API or in a session of the dashboard.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Actor {
-    /// The key: the one that asks, that opened the session, or that made the link which did.
-    pub key: ApiKeyId,
+    /// On whose behalf.
+    pub who: Who,
     /// The session, where it is done in one.
     pub session: Option<SessionId>,
+}
+
+/// On whose behalf something is done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Who {
+    /// A key: the one that asks, that opened the session, or that made the link which did.
+    Key(ApiKeyId),
+    /// Somebody who signed in by the identity provider.
+    Person(PersonId),
 }
 
 impl Actor {
     /// A key itself.
     #[must_use]
     pub const fn key(key: ApiKeyId) -> Self {
-        Self { key, session: None }
+        let who = Who::Key(key);
+        Self { who, session: None }
+    }
+}
+
+impl Who {
+    /// The key, where it is one.
+    #[must_use]
+    pub const fn key(self) -> Option<ApiKeyId> {
+        match self {
+            Self::Key(key) => Some(key),
+            Self::Person(_) => None,
+        }
+    }
+
+    /// The person, where it is one.
+    #[must_use]
+    pub const fn person(self) -> Option<PersonId> {
+        match self {
+            Self::Key(_) => None,
+            Self::Person(person) => Some(person),
+        }
     }
 }
 
@@ -93,6 +123,10 @@ pub enum Action {
     PortalLinksRevoked,
     /// A session in the dashboard was opened.
     SessionOpened,
+    /// Somebody whom the identity provider vouched for was not let in.
+    SignInRefused,
+    /// Somebody was signed out everywhere by somebody else.
+    PersonSignedOut,
     /// An API key was made.
     ApiKeyCreated,
     /// An API key was revoked.
@@ -136,6 +170,8 @@ impl Action {
             Self::PortalLinkCreated => "portal_link.created",
             Self::PortalLinksRevoked => "portal_links.revoked",
             Self::SessionOpened => "session.opened",
+            Self::SignInRefused => "sign_in.refused",
+            Self::PersonSignedOut => "person.signed_out",
             Self::ApiKeyCreated => "api_key.created",
             Self::ApiKeyRevoked => "api_key.revoked",
             Self::EventTypeSaved => "event_type.saved",
@@ -158,8 +194,8 @@ pub struct Entry {
     pub tenant: Option<TenantId>,
     /// Who asked for it.
     pub by: Actor,
-    /// As the key was called then.
-    pub key_name: String,
+    /// As the key or the person was called then.
+    pub name: String,
     /// The name of an [`Action`]; a later version may know more of them.
     pub action: String,
     /// What it was done to.
@@ -184,28 +220,65 @@ impl Store {
     /// [`StoreError::Unavailable`] when the database is.
     pub async fn audit_entries(&self, page: PageRequest) -> Result<Page<Entry>, StoreError> {
         const LIST: &str = "-- audit_list
-            select id, at, tenant_id, key_id, key_name, session_id, action, subject, detail
+            select id, at, tenant_id, key_id, person_id, coalesce(key_name, person_name, '') as name,
+                   session_id, action, subject, detail
             from audit where (at, id) < ($1, $2)
             order by at desc, id desc limit $3";
         self.bounded(async {
             let client = self.client().await?;
             let after = page.below();
             let found = rows(&client, LIST, &[&after.at, &after.id, &page.limit()]).await?;
-            let found: Result<_, _> = found.iter().map(entry).collect();
-            Ok(Page::new(found?, page, |one| Cursor {
-                at: one.at,
-                id: one.id.uuid(),
-            }))
+            entries(&found, page)
+        })
+        .await
+    }
+
+    /// What was done to a tenant's data, the newest first.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] when the database is.
+    pub async fn audit_entries_of(
+        &self,
+        tenant: TenantId,
+        page: PageRequest,
+    ) -> Result<Page<Entry>, StoreError> {
+        const LIST: &str = "-- audit_of_tenant
+            select id, at, tenant_id, key_id, person_id, coalesce(key_name, person_name, '') as name,
+                   session_id, action, subject, detail
+            from audit where tenant_id = $1 and (at, id) < ($2, $3)
+            order by at desc, id desc limit $4";
+        self.bounded(async {
+            let client = self.client().await?;
+            let after = page.below();
+            let found = rows(
+                &client,
+                LIST,
+                &[&tenant.uuid(), &after.at, &after.id, &page.limit()],
+            )
+            .await?;
+            entries(&found, page)
         })
         .await
     }
 }
 
+fn entries(found: &[Row], page: PageRequest) -> Result<Page<Entry>, StoreError> {
+    let found: Result<_, _> = found.iter().map(entry).collect();
+    Ok(Page::new(found?, page, |one| Cursor {
+        at: one.at,
+        id: one.id.uuid(),
+    }))
+}
+
 /// Writes a deed down beside what it did.
 pub(crate) async fn write<C: GenericClient>(client: &C, deed: &Deed) -> Result<(), StoreError> {
     const INSERT: &str = "-- audit_insert
-        insert into audit (id, tenant_id, key_id, key_name, action, subject, detail, session_id)
-        select $1, $2, $3, coalesce((select name from api_keys where id = $3), ''), $4, $5, $6, $7";
+        insert into audit (id, tenant_id, key_id, key_name, person_id, person_name, action, subject,
+                           detail, session_id)
+        select $1, $2, $3,
+               case when $3::uuid is not null
+                   then coalesce((select name from api_keys where id = $3), '') end,
+               $8, (select name from people where id = $8), $4, $5, $6, $7";
     let tenant = deed.tenant.map(Id::uuid);
     execute(
         client,
@@ -213,11 +286,12 @@ pub(crate) async fn write<C: GenericClient>(client: &C, deed: &Deed) -> Result<(
         &[
             &Uuid::now_v7(),
             &tenant,
-            &deed.by.key.uuid(),
+            &deed.by.who.key().map(Id::uuid),
             &deed.action.as_str(),
             &deed.subject,
             &deed.detail,
             &deed.by.session.map(Id::uuid),
+            &deed.by.who.person().map(Id::uuid),
         ],
     )
     .await?;
@@ -230,12 +304,20 @@ fn entry(row: &Row) -> Result<Entry, StoreError> {
         at: get(row, "at")?,
         tenant: optional_id(row, "tenant_id")?,
         by: Actor {
-            key: id(row, "key_id")?,
+            who: who(row)?,
             session: optional_id(row, "session_id")?,
         },
-        key_name: get(row, "key_name")?,
+        name: get(row, "name")?,
         action: get(row, "action")?,
         subject: get(row, "subject")?,
         detail: get(row, "detail")?,
     })
+}
+
+/// On whose behalf something was or is done: one of the two columns is null.
+pub(crate) fn who(row: &Row) -> Result<Who, StoreError> {
+    match optional_id(row, "key_id")? {
+        Some(key) => Ok(Who::Key(key)),
+        None => Ok(Who::Person(id(row, "person_id")?)),
+    }
 }

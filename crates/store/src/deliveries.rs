@@ -3,7 +3,7 @@
 use domain::attempt::{AttemptNumber, Trigger};
 use domain::delivery::{DeadReason, Delivery, State};
 use domain::event_type::EventType;
-use domain::id::{DeliveryId, EndpointId, EventId, TenantId};
+use domain::id::{DeliveryId, EventId, TenantId};
 use domain::report::Standing;
 use time::{Date, OffsetDateTime};
 use tokio_postgres::Row;
@@ -14,6 +14,10 @@ use crate::fence::fence;
 use crate::page::{Cursor, Page, PageRequest};
 use crate::pool::Store;
 use crate::sql::{execute, get, id, named, optional_id, parsed, row, rows};
+
+mod search;
+
+pub use search::{By, Search};
 
 /// A delivery as the record has it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -106,79 +110,12 @@ impl Store {
             let mut client = self.client().await?;
             let fenced = fence(&mut client, tenant).await?;
             let (event, tenant, after) = (event.uuid(), tenant.uuid(), page.above());
-            paged(
-                rows(&fenced, LIST, &[&event, &tenant, &after, &page.limit()]).await?,
-                page,
-            )
-        })
-        .await
-    }
-
-    /// The deliveries to a tenant's endpoint, the latest change first.
-    ///
-    /// # Errors
-    /// [`StoreError::Unavailable`] when the database is.
-    pub async fn deliveries_of_endpoint(
-        &self,
-        tenant: TenantId,
-        endpoint: EndpointId,
-        page: PageRequest,
-    ) -> Result<Page<DeliveryRecord>, StoreError> {
-        const LIST: &str = "-- deliveries_by_endpoint
-            select d.day, d.id, d.tenant_id, d.event_id, d.endpoint_id, d.event_type, d.state,
-                   d.attempt, d.next_attempt_at, d.dead_reason, d.trigger, d.replay_of,
-                   d.updated_at, a.attempt as last_attempt, a.started_at, a.status, a.outcome
-            from deliveries d
-            left join lateral (
-                select attempt, started_at, status, outcome from attempts
-                where delivery_id = d.id and day = d.day order by attempt desc limit 1
-            ) a on true
-            where d.endpoint_id = $1 and d.tenant_id = $2 and (d.updated_at, d.id) < ($3, $4)
-            order by d.updated_at desc, d.id desc limit $5";
-        self.bounded(async {
-            let mut client = self.client().await?;
-            let fenced = fence(&mut client, tenant).await?;
-            let Cursor { at, id } = page.below();
-            let (endpoint, tenant) = (endpoint.uuid(), tenant.uuid());
-            let found = rows(
-                &fenced,
-                LIST,
-                &[&endpoint, &tenant, &at, &id, &page.limit()],
-            )
-            .await?;
-            paged(found, page)
-        })
-        .await
-    }
-
-    /// A tenant's deliveries in one state, the latest change first.
-    ///
-    /// # Errors
-    /// [`StoreError::Unavailable`] when the database is.
-    pub async fn deliveries_in_state(
-        &self,
-        tenant: TenantId,
-        state: State,
-        page: PageRequest,
-    ) -> Result<Page<DeliveryRecord>, StoreError> {
-        const LIST: &str = "-- deliveries_by_state
-            select d.day, d.id, d.tenant_id, d.event_id, d.endpoint_id, d.event_type, d.state,
-                   d.attempt, d.next_attempt_at, d.dead_reason, d.trigger, d.replay_of,
-                   d.updated_at, a.attempt as last_attempt, a.started_at, a.status, a.outcome
-            from deliveries d
-            left join lateral (
-                select attempt, started_at, status, outcome from attempts
-                where delivery_id = d.id and day = d.day order by attempt desc limit 1
-            ) a on true
-            where d.tenant_id = $1 and d.state = $2 and (d.updated_at, d.id) < ($3, $4)
-            order by d.updated_at desc, d.id desc limit $5";
-        self.bounded(async {
-            let mut client = self.client().await?;
-            let fenced = fence(&mut client, tenant).await?;
-            let Cursor { at, id } = page.below();
-            let (tenant, state) = (tenant.uuid(), state.as_str());
-            let found = rows(&fenced, LIST, &[&tenant, &state, &at, &id, &page.limit()]).await?;
-            paged(found, page)
+            let found = rows(&fenced, LIST, &[&event, &tenant, &after, &page.limit()]).await?;
+            let found: Result<_, _> = found.iter().map(delivery_record).collect();
+            Ok(Page::new(found?, page, |one| Cursor {
+                at: one.updated_at,
+                id: one.delivery.id.uuid(),
+            }))
         })
         .await
     }
@@ -231,14 +168,6 @@ impl Store {
         })
         .await
     }
-}
-
-fn paged(found: Vec<Row>, page: PageRequest) -> Result<Page<DeliveryRecord>, StoreError> {
-    let found: Result<_, _> = found.iter().map(delivery_record).collect();
-    Ok(Page::new(found?, page, |one| Cursor {
-        at: one.updated_at,
-        id: one.delivery.id.uuid(),
-    }))
 }
 
 /// Reads a row with the columns of [`DeliveryRecord`].

@@ -7,7 +7,7 @@
 //! (fan-out, whose events must reach the endpoints that were there before), has it written only
 //! while the directory is at the [`Epoch`] that is known.
 
-pub use access::{Access, AccessDirectory};
+pub use access::{Access, AccessDirectory, Audience};
 pub use endpoints::{EndpointDirectory, Target};
 pub use live::{Epoch, Live, Snapshot};
 pub use schemas::{PayloadSchema, SchemaDirectory};

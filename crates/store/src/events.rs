@@ -74,6 +74,8 @@ pub struct EventDetail {
     pub violations: Vec<Violation>,
     /// What is known of its publisher's idempotency key; none where it had none.
     pub key: Option<Keyed>,
+    /// Its trace, as W3C Trace Context has it; empty where it has none.
+    pub traceparent: String,
 }
 
 /// What is known of an idempotency key.
@@ -140,7 +142,7 @@ impl Store {
         const DETAIL: &str = "-- event_detail
             select e.id, e.tenant_id, e.event_type, e.occurred_at, e.accepted_at, e.channels,
                    e.endpoints, octet_length(e.data) as data_bytes, e.violations, e.keyed,
-                   k.expires_at, coalesce(k.conflicts, 0) as conflicts
+                   e.traceparent, k.expires_at, coalesce(k.conflicts, 0) as conflicts
             from events e
             left join idempotency_keys k on k.event_id = e.id and k.tenant_id = e.tenant_id
             where e.id = $1 and e.tenant_id = $2
@@ -154,6 +156,7 @@ impl Store {
                 summary: summary(&found)?,
                 violations: violations::from_column(get(&found, "violations")?)?,
                 key: keyed(&found)?,
+                traceparent: get(&found, "traceparent")?,
             })
         })
         .await

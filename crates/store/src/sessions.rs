@@ -1,7 +1,7 @@
 //! Sessions in the dashboard, and the links that open them.
 //!
-//! **Invariant:** a session allows no more than the key that it came from, and ends with it at the
-//! latest. Its end is set when it is opened, and nothing moves it.
+//! **Invariant:** a session that came from a key allows no more than the key, and ends with it at the
+//! latest. The end of each is set when it is opened, and nothing moves it.
 
 use domain::id::{ApiKeyId, Id, SessionId, TenantId};
 use time::OffsetDateTime;
@@ -10,8 +10,8 @@ use tokio_postgres::types::ToSql;
 use uuid::Uuid;
 
 use crate::api_keys::{Reach, Scope, scopes};
-use crate::audit::Actor;
-use crate::directory::Access;
+use crate::audit::{Actor, Who, who};
+use crate::directory::{Access, Audience};
 use crate::error::StoreError;
 use crate::pool::Store;
 use crate::sql::{execute, id, optional_id, row};
@@ -21,7 +21,7 @@ use crate::token::{Token, TokenDigest};
 const LINK: &str = "phl_";
 
 /// What the text of every session's token begins with.
-const SESSION: &str = "phs_";
+pub(crate) const SESSION: &str = "phs_";
 
 /// How many expired rows of a kind are swept in one statement.
 const SWEPT_AT_ONCE: i64 = 10_000;
@@ -34,9 +34,10 @@ const OF_A_LINK: [Scope; 2] = [Scope::Read, Scope::Manage];
 pub struct Opened {
     /// The session.
     pub id: SessionId,
-    /// The key that it came from.
-    pub key: ApiKeyId,
-    /// The tenant of a link's session; none: it reaches what its key does.
+    /// On whose behalf it is: of the key that it came from, or of the person who signed in.
+    pub who: Who,
+    /// The tenant of a link's or a person's session; none: it reaches what its key does, or
+    /// everything.
     pub tenant: Option<TenantId>,
     /// What its bearer presents.
     pub token: Token,
@@ -85,7 +86,7 @@ impl Store {
         const LINKS: &str = "-- portal_links_revoke
             delete from portal_links where tenant_id = $1";
         const SESSIONS: &str = "-- portal_sessions_end
-            delete from sessions where tenant_id = $1";
+            delete from sessions where tenant_id = $1 and key_id is not null";
         self.bounded(async {
             let mut client = self.client().await?;
             let transaction = client.transaction().await?;
@@ -116,7 +117,7 @@ impl Store {
             insert into sessions (id, token_sha256, key_id, tenant_id, expires_at)
             select $3, $4, l.key_id, l.tenant_id, $5
             from link l join api_keys k on k.id = l.key_id and k.revoked_at is null
-            returning id, key_id, tenant_id";
+            returning id, key_id, person_id, tenant_id";
         let token = Token::generate(SESSION)?;
         let (link, digest) = (TokenDigest::of(presented), TokenDigest::of(token.expose()));
         self.bounded(async {
@@ -150,7 +151,7 @@ impl Store {
         const OPEN: &str = "-- session_open
             insert into sessions (id, token_sha256, key_id, expires_at)
             select $1, $2, id, $4 from api_keys where id = $3 and revoked_at is null
-            returning id, key_id, tenant_id";
+            returning id, key_id, person_id, tenant_id";
         let token = Token::generate(SESSION)?;
         let digest = TokenDigest::of(token.expose());
         self.bounded(async {
@@ -176,9 +177,11 @@ impl Store {
         now: OffsetDateTime,
     ) -> Result<Option<Access>, StoreError> {
         const GET: &str = "-- session_get
-            select s.id, s.key_id, s.tenant_id as link_tenant_id, k.tenant_id, k.scopes
-            from sessions s join api_keys k on k.id = s.key_id and k.revoked_at is null
-            where s.token_sha256 = $1 and s.expires_at > $2";
+            select s.id, s.key_id, s.person_id, s.tenant_id as own_tenant_id, k.tenant_id,
+                   coalesce(s.scopes, k.scopes) as scopes
+            from sessions s left join api_keys k on k.id = s.key_id
+            where s.token_sha256 = $1 and s.expires_at > $2
+              and (s.key_id is null or k.revoked_at is null)";
         let digest = TokenDigest::of(presented);
         self.bounded(async {
             let client = self.client().await?;
@@ -188,8 +191,8 @@ impl Store {
         .await
     }
 
-    /// Whether whoever began something in a tenant at some time may still go on at `now`: their
-    /// key, their session if it was in one, and the tenant are there.
+    /// Whether whoever began something in a tenant at some time may still go on at `now`: the tenant,
+    /// their key if it was by one, and their session if it was in one are there.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`] when the database is.
@@ -200,14 +203,16 @@ impl Store {
         now: OffsetDateTime,
     ) -> Result<bool, StoreError> {
         const HOLDS: &str = "-- access_holds
-            select 1 from api_keys k, tenants t
-            where k.id = $1 and k.revoked_at is null and t.id = $2 and t.deleted_at is null
+            select 1 from tenants t
+            where t.id = $2 and t.deleted_at is null
+              and ($1::uuid is null
+                   or exists (select from api_keys k where k.id = $1 and k.revoked_at is null))
               and ($3::uuid is null
                    or exists (select from sessions s where s.id = $3 and s.expires_at > $4))";
-        let session = by.session.map(Id::uuid);
+        let (key, session) = (by.who.key().map(Id::uuid), by.session.map(Id::uuid));
         self.bounded(async {
             let client = self.client().await?;
-            let asked: [&(dyn ToSql + Sync); 4] = [&by.key.uuid(), &tenant.uuid(), &session, &now];
+            let asked: [&(dyn ToSql + Sync); 4] = [&key, &tenant.uuid(), &session, &now];
             Ok(row(&client, HOLDS, &asked).await?.is_some())
         })
         .await
@@ -223,6 +228,22 @@ impl Store {
         self.bounded(async {
             let client = self.client().await?;
             execute(&client, END, &[&session.uuid()]).await?;
+            Ok(())
+        })
+        .await
+    }
+
+    /// Ends the session of this token; one that has ended stays so.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] when the database is.
+    pub async fn end_presented_session(&self, presented: &str) -> Result<(), StoreError> {
+        const END: &str = "-- session_end_presented
+            delete from sessions where token_sha256 = $1";
+        let digest = TokenDigest::of(presented);
+        self.bounded(async {
+            let client = self.client().await?;
+            execute(&client, END, &[&digest.column()]).await?;
             Ok(())
         })
         .await
@@ -254,10 +275,10 @@ impl Store {
     }
 }
 
-fn opened(row: &Row, token: Token) -> Result<Opened, StoreError> {
+pub(crate) fn opened(row: &Row, token: Token) -> Result<Opened, StoreError> {
     Ok(Opened {
         id: id(row, "id")?,
-        key: id(row, "key_id")?,
+        who: who(row)?,
         tenant: optional_id(row, "tenant_id")?,
         token,
     })
@@ -265,16 +286,25 @@ fn opened(row: &Row, token: Token) -> Result<Opened, StoreError> {
 
 fn access(row: &Row) -> Result<Access, StoreError> {
     let by = Actor {
-        key: id(row, "key_id")?,
+        who: who(row)?,
         session: Some(id(row, "id")?),
     };
     let mut scopes = scopes(row)?;
-    let reach = match optional_id(row, "link_tenant_id")? {
-        Some(tenant) => {
+    let (reach, audience) = match (by.who, optional_id(row, "own_tenant_id")?) {
+        (Who::Key(_), Some(tenant)) => {
             scopes.retain(|scope| OF_A_LINK.contains(scope));
-            Reach::Tenant(tenant)
+            (Reach::Tenant(tenant), Audience::Customer)
         }
-        None => Reach::from_column(optional_id(row, "tenant_id")?),
+        (Who::Key(_), None) => {
+            let reach = Reach::from_column(optional_id(row, "tenant_id")?);
+            (reach, Audience::Platform)
+        }
+        (Who::Person(_), own) => (Reach::from_column(own), Audience::Platform),
     };
-    Ok(Access { by, reach, scopes })
+    Ok(Access {
+        by,
+        reach,
+        scopes,
+        audience,
+    })
 }

@@ -7,9 +7,9 @@ use axum::http::StatusCode;
 use super::frame::{Frame, Section, Shown, show};
 use super::state::Instant;
 use super::words;
-use crate::access::{Platform, Read};
+use crate::access::{Developer, Platform, Read};
 use crate::api::Api;
-use crate::page::Paging;
+use crate::page::{Listed, Paging};
 use crate::resources::audit::{self, Entry};
 
 #[derive(Template)]
@@ -19,6 +19,16 @@ struct Audit {
     rows: Vec<Row>,
     /// Of the next page.
     next: Option<String>,
+}
+
+impl Audit {
+    fn new(frame: Frame, listed: Listed<Entry>) -> Self {
+        Self {
+            frame,
+            rows: listed.data.into_iter().map(Row::from).collect(),
+            next: listed.next_cursor,
+        }
+    }
 }
 
 struct Row {
@@ -41,7 +51,7 @@ impl From<Entry> for Row {
             .is_none_or(serde_json::Map::is_empty);
         Self {
             deed: words::capitalised(&entry.action.replace(['.', '_'], " ")),
-            by: entry.key_name,
+            by: entry.person_name.or(entry.key_name).unwrap_or_default(),
             in_session: entry.session.is_some(),
             tenant: entry.tenant,
             subject: entry.subject,
@@ -54,10 +64,13 @@ impl From<Entry> for Row {
 /// Shows the list.
 pub(super) async fn page(by: Platform<Read>, With(api): With<Api>, paging: Paging) -> Shown {
     let listed = audit::list(by, With(api), paging).await?;
-    let page = Audit {
-        frame: Frame::of_platform(Section::Audit, "Audit"),
-        rows: listed.data.into_iter().map(Row::from).collect(),
-        next: listed.next_cursor,
-    };
-    Ok(show(StatusCode::OK, &page))
+    let frame = Frame::of_platform(Section::Audit, "Audit");
+    Ok(show(StatusCode::OK, &Audit::new(frame, listed)))
+}
+
+/// Shows what was done to a tenant's data.
+pub(super) async fn of_tenant(at: Developer<Read>, With(api): With<Api>, paging: Paging) -> Shown {
+    let frame = Frame::of(&api, at.0, Section::Audit, "Audit").await?;
+    let listed = audit::of_tenant(at, With(api), paging).await?;
+    Ok(show(StatusCode::OK, &Audit::new(frame, listed)))
 }

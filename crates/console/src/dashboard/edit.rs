@@ -71,7 +71,7 @@ pub(super) async fn save(
     let filled = Filled::sent(&fields, &found.headers);
     let version = fields.one("version").to_owned();
     if Deed::sent(&fields) == Deed::Try {
-        let form = Form::tried(&api, at, reading, filled, found.channels).await?;
+        let form = Form::tried(&api, at, reading, filled).await?;
         let page = Edit::new(&api, reading, endpoint, form, version).await?;
         return Ok(show(StatusCode::OK, &page));
     }

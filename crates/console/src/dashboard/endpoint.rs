@@ -116,9 +116,8 @@ pub(super) async fn page(
     };
     let (_, Json(endpoint)) = endpoints::get(at, with(), Named(named)).await?;
     let filter = Query(Filter {
-        event: None,
         endpoint: Some(endpoint.id.clone()),
-        state: None,
+        ..Filter::default()
     });
     let paging = Paging::first(DELIVERIES);
     let listed = deliveries::list(at, with(), filter, paging).await?;

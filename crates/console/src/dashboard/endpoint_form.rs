@@ -7,6 +7,7 @@ use service::problem::Problem;
 use super::choice::{Choice, EVERYTHING};
 use super::faults::Faults;
 use super::fields::{Fields, some};
+use super::sending::{self, Sending};
 use super::trial::Trial;
 use super::{own_headers, schedule};
 use crate::access::{InTenant, Manage, Read};
@@ -53,6 +54,8 @@ pub(super) struct Filled {
     pub(super) events: Vec<String>,
     pub(super) filter: String,
     pub(super) headers: Vec<own_headers::Row>,
+    /// How it is sent its events; none where the form has no fields for it.
+    pub(super) sending: Option<Sending>,
     /// The waits between attempts as they are written; none: the platform's.
     pub(super) waits: Option<String>,
     /// What the endpoint's own schedule comes to, while it is as it was.
@@ -73,6 +76,7 @@ impl Filled {
             events,
             filter: fields.one("filter").to_owned(),
             headers: own_headers::sent(fields, headers),
+            sending: Sending::sent(fields),
             waits: is_own.then(|| fields.one("waits").to_owned()),
             outlasts: None,
         }
@@ -80,6 +84,7 @@ impl Filled {
 
     /// As an endpoint is.
     pub(super) fn of(endpoint: Endpoint) -> Self {
+        let sending = Sending::of(&endpoint);
         let retry = endpoint.retry;
         let is_own = retry.source == "endpoint";
         Self {
@@ -88,6 +93,7 @@ impl Filled {
             events: endpoint.event_types,
             filter: endpoint.filter.unwrap_or_default(),
             headers: own_headers::of(&endpoint.headers),
+            sending: Some(sending),
             waits: is_own.then(|| schedule::written(&retry.waits_s)),
             outlasts: is_own.then(|| schedule::in_words(&retry)),
         }
@@ -100,6 +106,9 @@ impl Filled {
         changes.description = Some(self.description.clone());
         changes.event_types = Some(self.events.clone());
         changes.filter = some(&self.filter).map_or(Given::Null, Given::Value);
+        if let Some(sending) = &self.sending {
+            faults = sending.ask(&mut changes);
+        }
         match own_headers::asked(&self.headers) {
             Ok(headers) => changes.headers = Some(headers),
             Err(problem) => faults = faults.and(Faults::of(&problem)),
@@ -117,9 +126,9 @@ impl Filled {
         api: &Api,
         managing: InTenant<Manage>,
         reading: InTenant<Read>,
-        channels: Vec<String>,
     ) -> Result<Trial, Problem> {
         let (asked, unread) = self.asked();
+        let channels = self.sending.as_ref().map(Sending::channels);
         let settings = Changes {
             url: some(&self.url),
             event_types: None,
@@ -128,7 +137,7 @@ impl Filled {
         };
         let selection = ToTry {
             event_types: (!self.events.is_empty()).then(|| self.events.clone()),
-            channels,
+            channels: channels.unwrap_or_default(),
             filter: some(&self.filter),
         };
         let mut trial = Trial::of(api, managing, reading, settings, selection).await?;
@@ -191,15 +200,14 @@ impl Form {
         }
     }
 
-    /// As it is filled in, with what that would do at an endpoint that has these channels.
+    /// As it is filled in, with what that would do.
     pub(super) async fn tried(
         api: &Api,
         managing: InTenant<Manage>,
         reading: InTenant<Read>,
         filled: Filled,
-        channels: Vec<String>,
     ) -> Result<Self, Problem> {
-        let mut trial = filled.tried(api, managing, reading, channels).await?;
+        let mut trial = filled.tried(api, managing, reading).await?;
         let faults = std::mem::take(&mut trial.faults);
         let form = Self::new(api, reading, filled, faults).await?;
         Ok(Self {
@@ -209,7 +217,8 @@ impl Form {
     }
 
     pub(super) fn other(&self) -> Option<&str> {
-        self.faults.beside(&FIELDS)
+        let named = [&FIELDS[..], &sending::MEMBERS].concat();
+        self.faults.beside(&named)
     }
 
     /// Whether the URL was looked at and can be used.
@@ -224,6 +233,17 @@ impl Form {
 
     pub(super) fn has_headers(&self) -> bool {
         !self.filled.headers.is_empty() || self.faults.at("headers").is_some()
+    }
+
+    /// How it is sent its events, as it is filled in or as is usual.
+    pub(super) fn sending(&self) -> Sending {
+        self.filled.sending.clone().unwrap_or_default()
+    }
+
+    pub(super) fn is_sending_special(&self) -> bool {
+        let members = sending::MEMBERS.iter();
+        let mut at_fault = members.filter_map(|name| self.faults.at(name));
+        self.sending().is_special() || at_fault.next().is_some()
     }
 
     /// The rows for headers: those that are filled in, and an empty one while there is room.
@@ -264,6 +284,8 @@ mod tests {
         let wrong = form(&problem::invalid("#/headers/cookie", "reserved"));
         assert!(wrong.has_headers() && wrong.other().is_none());
         let wrong = form(&problem::invalid("#/timeout_s", "x"));
+        assert!(wrong.is_sending_special() && wrong.other().is_none());
+        let wrong = form(&problem::invalid("#/secret", "x"));
         assert!(wrong.faults.at("url").is_none() && wrong.other().is_some());
         assert!(form(&problem::not_found()).other().is_some());
     }

@@ -9,6 +9,7 @@ use axum::http::StatusCode;
 use domain::id;
 use domain::limits;
 use service::problem::Problem;
+use store::directory::Audience;
 
 use super::beginning::Beginning;
 use super::frame::{Frame, Section, Shown, show};
@@ -42,6 +43,8 @@ struct Page {
     /// Of the next page of endpoints.
     next: Option<String>,
     payload: Beginning,
+    /// Where its trace is looked at.
+    trace: Option<String>,
 }
 
 /// How far an event has come at the endpoints that it matched.
@@ -146,6 +149,7 @@ pub(super) async fn page(
     let (sent, unsent): (Vec<_>, Vec<_>) = explained.data.into_iter().partition(is_sent);
     let key = found.idempotency.as_ref();
     let page = Page {
+        trace: trace(&api, at, &found),
         frame: Frame::of(&api, at, Section::Events, "Event").await?,
         tenant: at.tenant.to_string(),
         accepted: Instant(found.event.accepted_at.clone()),
@@ -162,12 +166,21 @@ pub(super) async fn page(
     Ok(show(StatusCode::OK, &page))
 }
 
+/// Where its trace is looked at, for all but customers.
+fn trace(api: &Api, at: InTenant<Read>, found: &Detailed) -> Option<String> {
+    let (url, id) = api
+        .dashboard
+        .trace_url
+        .as_ref()
+        .zip(found.trace_id.as_ref())?;
+    (at.audience == Audience::Platform).then(|| url.replace("{trace}", id))
+}
+
 /// Of as many of its deliveries as a list has.
 async fn tally(api: &Api, at: InTenant<Read>, found: &Detailed) -> Result<Tally, Problem> {
     let filter = Query(Filter {
         event: Some(found.event.id.clone()),
-        endpoint: None,
-        state: None,
+        ..Filter::default()
     });
     let paging = Paging::first(limits::PAGE_ROWS);
     let listed = deliveries::list(at, With(api.clone()), filter, paging).await?;

@@ -11,12 +11,14 @@ use url::form_urlencoded::Serializer;
 use super::faults::Faults;
 use super::fields::{instant, some, to_the_minute};
 use super::frame::{Frame, Section, Shown, show};
+use super::own_endpoint::{self, Known};
 use super::search::{Searched, behind};
-use super::state::Instant;
+use super::state::{Instant, State};
 use crate::access::{InTenant, Named, Read};
 use crate::api::Api;
 use crate::page::Paging;
 use crate::query::Query;
+use crate::resources::deliveries::{self, Delivery};
 use crate::resources::event_types::names;
 use crate::resources::events::{self, Event, Filter};
 
@@ -29,11 +31,27 @@ struct Events {
     faults: Faults,
     /// What can be searched for by type.
     types: Vec<String>,
+    /// What it can be searched for by endpoint: the newest.
+    endpoints: Vec<Known>,
     rows: Vec<Row>,
     /// Where the next page is.
     next: Option<String>,
     /// Where what comes while the page is looked at is told; none on pages of the past.
     stream: Option<String>,
+}
+
+impl Events {
+    /// What is wrong with the type that is searched for.
+    fn type_fault(&self) -> Option<&str> {
+        let names = ["event", "event_type"].into_iter();
+        names.filter_map(|name| self.faults.at(name)).next()
+    }
+
+    /// Whether it is searched for by an endpoint that is not offered.
+    fn is_of_other(&self) -> bool {
+        let named = &self.sought.endpoint;
+        !named.is_empty() && !self.endpoints.iter().any(|one| one.id == *named)
+    }
 }
 
 /// What is searched for, as it was typed.
@@ -42,6 +60,12 @@ pub(super) struct Sought {
     /// An event's id, or a type.
     #[serde(default)]
     q: String,
+    /// Where it was sent.
+    #[serde(default)]
+    endpoint: String,
+    /// What became of it there.
+    #[serde(default)]
+    state: String,
     #[serde(default)]
     since: String,
     #[serde(default)]
@@ -58,10 +82,37 @@ impl Sought {
         }
     }
 
+    /// What is asked of deliveries: where events went, or what became of them.
+    fn of_deliveries(&self) -> Option<deliveries::Filter> {
+        let (endpoint, state) = (some(&self.endpoint), some(&self.state));
+        let is_asked = endpoint.is_some() || state.is_some();
+        is_asked.then(|| deliveries::Filter {
+            event: None,
+            endpoint,
+            state,
+            event_type: some(&self.q),
+            since: instant(&self.since),
+            until: instant(&self.until),
+        })
+    }
+
+    /// What can be asked of a delivery's state, in words.
+    fn states(&self) -> impl Iterator<Item = (&'static str, &'static str, bool)> {
+        let chosen =
+            |(name, words): (&'static str, &'static str)| (name, words, self.state == name);
+        STATES.into_iter().map(chosen)
+    }
+
     fn is_empty(&self) -> bool {
-        [&self.q, &self.since, &self.until]
-            .iter()
-            .all(|text| text.trim().is_empty())
+        [
+            &self.q,
+            &self.endpoint,
+            &self.state,
+            &self.since,
+            &self.until,
+        ]
+        .iter()
+        .all(|text| text.trim().is_empty())
     }
 
     fn since_field(&self) -> &str {
@@ -76,6 +127,8 @@ impl Sought {
     fn behind(&self, cursor: &str) -> String {
         let asked = [
             ("q", &*self.q),
+            ("endpoint", &self.endpoint),
+            ("state", &self.state),
             ("since", &self.since),
             ("until", &self.until),
         ];
@@ -84,7 +137,8 @@ impl Sought {
 
     /// Where what is new of it is told; the newest page of a search without an end has such.
     fn stream(&self, tenant: &str) -> Option<String> {
-        let is_open = self.cursor.is_none() && self.until.is_empty();
+        let is_of_events = self.endpoint.is_empty() && self.state.is_empty();
+        let is_open = self.cursor.is_none() && self.until.is_empty() && is_of_events;
         let filter = self.filter();
         let given = [("event", filter.event), ("since", filter.since)];
         let given = given
@@ -95,11 +149,29 @@ impl Sought {
     }
 }
 
+/// What a delivery may have come to, in words.
+const STATES: [(&str, &str); 5] = [
+    ("delivered", "Delivered"),
+    ("waiting", "On its way, or to be tried again"),
+    ("dead", "Given up"),
+    ("held", "Held while its endpoint is paused"),
+    ("cancelled", "Cancelled with its endpoint"),
+];
+
+/// What a search can be wrong in.
+const FIELDS: [&str; 6] = ["event", "event_type", "endpoint", "state", "since", "until"];
+
 struct Row {
     id: String,
     event_type: String,
     at: Instant,
-    endpoints: usize,
+    /// How many endpoints it was for, or what became of it at one.
+    sent: Sent,
+}
+
+enum Sent {
+    To(usize),
+    Delivery { place: String, state: State },
 }
 
 impl From<Event> for Row {
@@ -108,7 +180,24 @@ impl From<Event> for Row {
             id: event.id,
             event_type: event.event,
             at: Instant(event.accepted_at),
-            endpoints: event.endpoints.len(),
+            sent: Sent::To(event.endpoints.len()),
+        }
+    }
+}
+
+impl Row {
+    /// An event at one of these endpoints, or at another.
+    fn at_one(delivery: Delivery, endpoints: &[Known]) -> Self {
+        let known = endpoints.iter().find(|one| one.id == delivery.endpoint);
+        let place = known.map_or(&delivery.endpoint, |one| &one.url).clone();
+        Self {
+            sent: Sent::Delivery {
+                place,
+                state: State::of_delivery(&delivery),
+            },
+            id: delivery.event,
+            event_type: delivery.event_type,
+            at: Instant(delivery.updated_at),
         }
     }
 }
@@ -125,14 +214,24 @@ pub(super) async fn page(
         let to = format!("/tenants/{tenant}/events/{event}");
         return Ok(Redirect::to(&to).into_response());
     }
-    let filter = Query(sought.filter());
-    let listed = events::list(at, With(api.clone()), filter, paging).await;
-    let found = Searched::of(listed, &["event", "since", "until"])?;
+    let endpoints = own_endpoint::known(&api, at).await?;
+    let found = match sought.of_deliveries() {
+        None => {
+            let filter = Query(sought.filter());
+            let listed = events::list(at, With(api.clone()), filter, paging).await;
+            Searched::of(listed, &FIELDS)?.map(Row::from)
+        }
+        Some(filter) => {
+            let listed = deliveries::list(at, With(api.clone()), Query(filter), paging).await;
+            Searched::of(listed, &FIELDS)?.map(|one| Row::at_one(one, &endpoints))
+        }
+    };
     let catalogue = names::list(at, With(api.clone())).await?;
     let page = Events {
         frame: Frame::of(&api, at, Section::Events, "Events").await?,
         types: catalogue.0.data.into_iter().map(|one| one.name).collect(),
-        rows: found.rows.into_iter().map(Row::from).collect(),
+        endpoints,
+        rows: found.rows,
         next: found.next.map(|cursor| sought.behind(&cursor)),
         stream: sought.stream(&tenant).filter(|_| found.faults.is_empty()),
         tenant,
@@ -163,7 +262,7 @@ mod tests {
             q: q.to_owned(),
             since: since.to_owned(),
             until: until.to_owned(),
-            cursor: None,
+            ..Sought::default()
         }
     }
 
@@ -193,5 +292,11 @@ mod tests {
         };
         assert_eq!(later.stream("ten_1"), None);
         assert_eq!(sought("a&b", "", "").behind("x"), "?q=a%26b&cursor=x");
+        let dead = Sought {
+            state: "dead".to_owned(),
+            ..sought("", "", "")
+        };
+        assert_eq!(dead.stream("ten_1"), None);
+        assert_eq!(dead.behind("x"), "?state=dead&cursor=x");
     }
 }

@@ -7,6 +7,7 @@ use axum::middleware::Next;
 use axum::response::{Html, IntoResponse, Response};
 use service::problem::Problem;
 use store::api_keys::Reach;
+use store::directory::Audience;
 
 use super::brand::Brand;
 use super::{assets, words};
@@ -56,6 +57,7 @@ pub(super) enum Section {
     /// The operators' list of tenants.
     Tenants,
     Keys,
+    People,
     Audit,
     Settings,
 }
@@ -70,13 +72,20 @@ const OF_TENANT: [(Section, &str, &str); 6] = [
     (Section::Guide, "Guide", "guide"),
 ];
 
+/// What its developers see besides, and its customers don't.
+const OF_DEVELOPERS: [(Section, &str, &str); 2] = [
+    (Section::Keys, "Keys", "keys"),
+    (Section::Audit, "Audit", "audit"),
+];
+
 /// The platform's parts.
-const OF_PLATFORM: [(Section, &str, &str); 7] = [
+const OF_PLATFORM: [(Section, &str, &str); 8] = [
     (Section::Overview, "Overview", "overview"),
     (Section::Tenants, "Tenants", "tenants"),
     (Section::DeadLetters, "Dead letters", "dead-letters"),
     (Section::EventTypes, "Event types", "event-types"),
     (Section::Keys, "Keys", "keys"),
+    (Section::People, "People", "people"),
     (Section::Audit, "Audit", "audit"),
     (Section::Settings, "Settings", "settings"),
 ];
@@ -122,9 +131,13 @@ impl Frame {
         let (tenant, brand) = tokio::try_join!(tenant, Brand::of(api))?;
         let tenant = tenant.0;
         let below = format!("/tenants/{}", tenant.id);
+        let mut beside = parts(&OF_TENANT, &below, section);
+        if at.audience == Audience::Platform {
+            beside.extend(parts(&OF_DEVELOPERS, &below, section));
+        }
         Ok(Self {
             tenant: Some(Tenant { name: tenant.name }),
-            parts: parts(&OF_TENANT, &below, section),
+            parts: beside,
             is_operators: at.reach == Reach::Platform,
             brand: Some(brand),
             ..Self::bare(title)
@@ -184,7 +197,7 @@ pub(super) fn as_page(mut response: Response) -> Response {
         detail: words::sentence(problem.detail()),
     };
     let mut shown = show(problem.status(), &page);
-    for name in [header::RETRY_AFTER, header::ALLOW] {
+    for name in [header::RETRY_AFTER, header::ALLOW, header::SET_COOKIE] {
         if let Some(value) = response.headers_mut().remove(&name) {
             shown.headers_mut().insert(name, value);
         }

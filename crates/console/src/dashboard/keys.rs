@@ -1,20 +1,21 @@
-//! *Keys*: the platform's API keys; a new one is shown this once.
+//! *Keys*: the platform's API keys, and a tenant's own; a new one is shown this once.
 
 use askama::Template;
 use axum::extract::State as With;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect};
 use domain::id;
+use service::problem::Problem;
 
 use super::faults::Faults;
 use super::fields::{Fields, some};
 use super::frame::{Frame, Section, Shown, show};
 use super::state::Instant;
-use crate::access::{Manage, Named, Platform, Read};
+use crate::access::{Developer, InTenant, Manage, Named, Platform, Read};
 use crate::api::Api;
 use crate::body::{Body, Created};
 use crate::page::Paging;
-use crate::resources::api_keys::{self, Key, ToCreate};
+use crate::resources::api_keys::{self, Key, Made, ToCreate, of_tenant};
 
 /// What a key may be for, and in words.
 const SCOPES: [(&str, &str); 3] = [
@@ -32,6 +33,8 @@ struct Keys {
     next: Option<String>,
     /// Whether whoever looks may change anything.
     may_manage: bool,
+    /// Where they are.
+    list: String,
 }
 
 struct Row {
@@ -60,6 +63,14 @@ impl From<Key> for Row {
     }
 }
 
+/// The platform's list.
+const LIST: &str = "/keys";
+
+/// Where a tenant's own are.
+fn list_of<D>(at: &InTenant<D>) -> String {
+    format!("/tenants/{}/keys", at.tenant)
+}
+
 /// Shows the list.
 pub(super) async fn page(
     by: Platform<Read>,
@@ -73,6 +84,29 @@ pub(super) async fn page(
         rows: listed.data.into_iter().map(Row::from).collect(),
         next: listed.next_cursor,
         may_manage: managing.is_some(),
+        list: LIST.to_owned(),
+    };
+    Ok(show(StatusCode::OK, &page))
+}
+
+/// Shows a tenant's own.
+pub(super) async fn page_of_tenant(
+    at: Developer<Read>,
+    managing: Option<Developer<Manage>>,
+    With(api): With<Api>,
+    paging: Paging,
+) -> Shown {
+    let (frame, list) = (
+        Frame::of(&api, at.0, Section::Keys, "API keys").await?,
+        list_of(&at.0),
+    );
+    let listed = of_tenant::list(at, With(api), paging).await?;
+    let page = Keys {
+        frame,
+        rows: listed.data.into_iter().map(Row::from).collect(),
+        next: listed.next_cursor,
+        may_manage: managing.is_some_and(|at| of_tenant::may_make(&at.0).is_ok()),
+        list,
     };
     Ok(show(StatusCode::OK, &page))
 }
@@ -82,6 +116,7 @@ pub(super) async fn page(
 #[template(path = "key-form.html")]
 struct Form {
     frame: Frame,
+    list: String,
     name: String,
     tenant: String,
     scopes: Vec<String>,
@@ -89,9 +124,10 @@ struct Form {
 }
 
 impl Form {
-    fn new(fields: &Fields, faults: Faults) -> Self {
+    fn new(frame: Frame, list: String, fields: &Fields, faults: Faults) -> Self {
         Self {
-            frame: Frame::of_platform(Section::Keys, "New API key"),
+            frame,
+            list,
             name: fields.one("name").to_owned(),
             tenant: fields.one("tenant").to_owned(),
             scopes: fields.all("scope").map(str::to_owned).collect(),
@@ -107,43 +143,94 @@ impl Form {
     }
 }
 
+/// What the form for a new key is called.
+const NEW: &str = "New API key";
+
 /// Shows the form, with nothing filled in.
 pub(super) async fn form(_: Platform<Manage>) -> Shown {
-    let form = Form::new(&Fields::default(), Faults::default());
+    let frame = Frame::of_platform(Section::Keys, NEW);
+    let form = Form::new(
+        frame,
+        LIST.to_owned(),
+        &Fields::default(),
+        Faults::default(),
+    );
+    Ok(show(StatusCode::OK, &form))
+}
+
+/// The same, for a key of a tenant's own.
+pub(super) async fn form_of_tenant(
+    at: Developer<Read>,
+    managing: Developer<Manage>,
+    With(api): With<Api>,
+) -> Shown {
+    of_tenant::may_make(&managing.0)?;
+    let frame = Frame::of(&api, at.0, Section::Keys, NEW).await?;
+    let list = list_of(&at.0);
+    let form = Form::new(frame, list, &Fields::default(), Faults::default());
     Ok(show(StatusCode::OK, &form))
 }
 
 /// A key that was just made.
 #[derive(Template)]
 #[template(path = "key.html")]
-struct Made {
+struct Shows {
     frame: Frame,
+    list: String,
     name: String,
     key: String,
 }
 
-/// Makes a key and shows it, or the form again with what is wrong.
-pub(super) async fn create(by: Platform<Manage>, With(api): With<Api>, fields: Fields) -> Shown {
-    let new = ToCreate {
+fn asked(fields: &Fields) -> ToCreate {
+    ToCreate {
         name: fields.one("name").to_owned(),
         scopes: fields.all("scope").map(str::to_owned).collect(),
         tenant: some(fields.one("tenant")),
-    };
-    match api_keys::create(by, With(api), Body(new)).await {
+    }
+}
+
+/// Shows a key that was made, or the form again with what is wrong.
+fn made(
+    made: Result<Created<Made>, Problem>,
+    frame: Frame,
+    list: String,
+    fields: &Fields,
+) -> Shown {
+    match made {
         Ok(Created { body, .. }) => {
-            let page = Made {
-                frame: Frame::of_platform(Section::Keys, "New API key"),
+            let page = Shows {
+                frame,
+                list,
                 name: body.made.name,
                 key: body.key,
             };
             Ok(show(StatusCode::CREATED, &page))
         }
-        Err(problem) if problem.status().is_server_error() => Err(problem),
-        Err(problem) => {
-            let form = Form::new(&fields, Faults::of(&problem));
+        Err(problem) if !problem.faults().is_empty() => {
+            let form = Form::new(frame, list, fields, Faults::of(&problem));
             Ok(show(problem.status(), &form))
         }
+        Err(problem) => Err(problem),
     }
+}
+
+/// Makes a key and shows it, or the form again with what is wrong.
+pub(super) async fn create(by: Platform<Manage>, With(api): With<Api>, fields: Fields) -> Shown {
+    let created = api_keys::create(by, With(api), Body(asked(&fields))).await;
+    let frame = Frame::of_platform(Section::Keys, NEW);
+    made(created, frame, LIST.to_owned(), &fields)
+}
+
+/// The same, of a tenant's own.
+pub(super) async fn create_of_tenant(
+    at: Developer<Manage>,
+    reading: Developer<Read>,
+    With(api): With<Api>,
+    fields: Fields,
+) -> Shown {
+    let frame = Frame::of(&api, reading.0, Section::Keys, NEW).await?;
+    let created = of_tenant::create(at, With(api), Body(asked(&fields))).await;
+    made(created, frame, list_of(&reading.0), &fields)
 }
 
 /// Revokes a key.
@@ -153,5 +240,16 @@ pub(super) async fn revoke(
     Named(key): Named<id::ApiKey>,
 ) -> Shown {
     api_keys::revoke(by, With(api), Named(key)).await?;
-    Ok(Redirect::to("/keys").into_response())
+    Ok(Redirect::to(LIST).into_response())
+}
+
+/// Revokes a key of a tenant's own.
+pub(super) async fn revoke_of_tenant(
+    at: Developer<Manage>,
+    With(api): With<Api>,
+    Named(key): Named<id::ApiKey>,
+) -> Shown {
+    let list = list_of(&at.0);
+    of_tenant::revoke(at, With(api), Named(key)).await?;
+    Ok(Redirect::to(&list).into_response())
 }

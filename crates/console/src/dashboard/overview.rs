@@ -8,11 +8,13 @@ use axum::http::StatusCode;
 
 use super::frame::{Frame, Section, Shown, show};
 use super::state::{Instant, State};
+use super::waiting::Waiting;
 use super::words;
 use crate::access::{Platform, Read};
 use crate::api::Api;
 use crate::page::Paging;
 use crate::resources::ledger::{self, Backlog, Whole};
+use crate::resources::queues;
 use crate::resources::troubled::{self, Troubled};
 
 /// How many endpoints in trouble are shown at once.
@@ -30,6 +32,8 @@ struct Overview {
     /// Whether more are left alone than are shown.
     more_left_alone: bool,
     backlogs: Vec<Backlog>,
+    /// What waits at the broker; none until somebody has asked.
+    waiting: Option<Waiting>,
 }
 
 impl Overview {
@@ -110,6 +114,7 @@ pub(super) async fn page(by: Platform<Read>, With(api): With<Api>, mut paging: P
     let failing = troubled::failing(by, with(), paging).await?;
     let left_alone = troubled::left_alone(by, with(), Paging::first(ROWS)).await?;
     let Json(backlogs) = ledger::backlogs(by, with()).await?;
+    let Json(queues) = queues::list(by, with()).await?;
     let page = Overview {
         frame: Frame::of_platform(Section::Overview, "Overview"),
         balance: whole.into(),
@@ -118,6 +123,7 @@ pub(super) async fn page(by: Platform<Read>, With(api): With<Api>, mut paging: P
         more_left_alone: left_alone.next_cursor.is_some(),
         left_alone: left_alone.data.into_iter().map(Row::from).collect(),
         backlogs: backlogs.data,
+        waiting: Waiting::of(queues),
     };
     Ok(show(StatusCode::OK, &page))
 }

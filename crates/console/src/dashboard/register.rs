@@ -70,7 +70,7 @@ pub(super) async fn save(
 ) -> Shown {
     let filled = Filled::sent(&fields, &[]);
     if Deed::sent(&fields) == Deed::Try {
-        let form = Form::tried(&api, at, reading, filled, Vec::new()).await?;
+        let form = Form::tried(&api, at, reading, filled).await?;
         let page = Register::new(&api, reading, form).await?;
         return Ok(show(StatusCode::OK, &page));
     }
@@ -110,6 +110,10 @@ fn new(asked: Changes) -> ToCreate {
             .map(|(name, value)| (name, value.unwrap_or_default()))
             .collect(),
         retry_waits_s: asked.retry_waits_s,
+        channels: asked.channels.unwrap_or_default(),
+        format: asked.format,
+        timeout_s: asked.timeout_s,
+        rate_limit: asked.rate_limit.over(None),
         ..ToCreate::default()
     }
 }

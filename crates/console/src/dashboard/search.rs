@@ -34,6 +34,16 @@ impl<T> Searched<T> {
             }),
         }
     }
+
+    /// The same, with each row shown so.
+    pub(super) fn map<U>(self, show: impl FnMut(T) -> U) -> Searched<U> {
+        Searched {
+            status: self.status,
+            faults: self.faults,
+            rows: self.rows.into_iter().map(show).collect(),
+            next: self.next,
+        }
+    }
 }
 
 /// The query of the same search, behind this cursor.

@@ -8,6 +8,7 @@ use super::cookies::Cookies;
 use super::reference;
 use super::throttle::Throttle;
 use crate::api::openapi;
+use crate::oidc::Provider;
 
 /// What the dashboard is served with.
 pub(crate) struct Dashboard {
@@ -16,8 +17,12 @@ pub(crate) struct Dashboard {
     /// What its pages may load, and who may frame them.
     pub(super) policy: HeaderValue,
     pub(super) cookies: Cookies,
-    /// For those who try keys.
-    pub(super) wrong_keys: Throttle,
+    /// For those who try to get in.
+    pub(super) refused: Throttle,
+    /// Whom people sign in by, where not by keys alone.
+    pub(super) provider: Option<Provider>,
+    /// Where traces are looked at, with a place for the id.
+    pub(super) trace_url: Option<String>,
     /// The page of the API reference.
     pub(super) reference: Bytes,
 }
@@ -40,7 +45,12 @@ pub(super) enum Framing {
 
 impl Dashboard {
     /// One at this URL, which pages of these origins may frame.
-    pub(crate) fn new(public_url: Url, frame_ancestors: &[String]) -> Self {
+    pub(crate) fn new(
+        public_url: Url,
+        frame_ancestors: &[String],
+        provider: Option<Provider>,
+        trace_url: Option<String>,
+    ) -> Self {
         let transport = match public_url.scheme() {
             "https" => Transport::Https,
             _ => Transport::Http,
@@ -53,7 +63,9 @@ impl Dashboard {
             public_url,
             policy: policy(frame_ancestors),
             cookies: Cookies { transport, framing },
-            wrong_keys: Throttle::default(),
+            refused: Throttle::default(),
+            provider,
+            trace_url,
             reference: reference::rendered(&openapi()),
         }
     }

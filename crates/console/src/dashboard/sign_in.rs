@@ -1,4 +1,5 @@
-//! How a session begins and ends: by a link, or by an API key.
+//! How a session begins and ends: by a link, or by an API key. By the identity provider it begins
+//! in `by_provider`.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,7 +11,7 @@ use axum::middleware::Next;
 use axum::response::{AppendHeaders, IntoResponse, Redirect, Response};
 use domain::id::TenantId;
 use domain::limits;
-use serde_json::json;
+use serde_json::{Value, json};
 use service::problem::Problem;
 use store::StoreError;
 use store::api_keys::Reach;
@@ -33,6 +34,8 @@ use crate::resources::audit;
 #[template(path = "sign-in.html")]
 struct SignIn {
     frame: Frame,
+    /// What the identity provider is called, where there is one.
+    provider: Option<String>,
     /// What is wrong with the key that was given.
     fault: Option<&'static str>,
 }
@@ -43,7 +46,12 @@ impl SignIn {
             brand: Some(Brand::of(api).await?),
             ..Frame::bare("Sign in")
         };
-        Ok(Self { frame, fault })
+        let provider = api.dashboard.provider.as_ref();
+        Ok(Self {
+            frame,
+            provider: provider.map(|provider| provider.name.clone()),
+            fault,
+        })
     }
 }
 
@@ -78,7 +86,7 @@ async fn session(api: &Api, headers: &HeaderMap) -> Result<Option<(Way, Access)>
 }
 
 /// The first page of whoever reaches this.
-fn home(reach: Reach) -> String {
+pub(super) fn home(reach: Reach) -> String {
     match reach {
         Reach::Platform => "/overview".to_owned(),
         Reach::Tenant(tenant) => webhooks(tenant),
@@ -124,18 +132,30 @@ pub(super) async fn page(State(api): State<Api>, headers: HeaderMap) -> Shown {
 }
 
 /// Begins a session that reaches and allows what the key does.
-pub(super) async fn by_key(State(api): State<Api>, fields: Fields) -> Shown {
+pub(super) async fn by_key(State(api): State<Api>, headers: HeaderMap, fields: Fields) -> Shown {
     if !api.access.is_loaded() {
         let detail = "the keys are not loaded yet: try again";
         return Err(problem::unavailable(detail));
     }
-    let Some(access) = of_key(fields.one("key"), &api).await else {
+    let access = of_key(fields.one("key"), &api).await;
+    let key = access.and_then(|access| Some((access.by.who.key()?, access.reach)));
+    let Some((key, reach)) = key else {
         return wrong_key(&api).await;
     };
-    let lasts = limits::KEY_SESSION;
+    let lasts = limits::SESSION;
     let expires_at = OffsetDateTime::now_utc() + lasts;
-    match api.store.open_session(access.by.key, expires_at).await {
-        Ok(opened) => Ok(begin(&api, opened, lasts, &home(access.reach)).await),
+    match api.store.open_session(key, expires_at).await {
+        Ok(opened) => {
+            let how = json!({"by": "key"});
+            let way = Way::SignIn;
+            let begun = Begun {
+                opened,
+                way,
+                lasts,
+                how,
+            };
+            Ok(begin(&api, &headers, begun, &home(reach)).await)
+        }
         // It was revoked in this moment.
         Err(StoreError::NotFound) => wrong_key(&api).await,
         Err(error) => Err(problem::of_store(&error)),
@@ -143,15 +163,19 @@ pub(super) async fn by_key(State(api): State<Api>, fields: Fields) -> Shown {
 }
 
 async fn wrong_key(api: &Api) -> Shown {
-    match api.dashboard.wrong_keys.wait().await {
-        Turn::Now => {
-            let fault = "This key is not known, or was revoked. Paste all of it, from phk_ on.";
-            let page = SignIn::new(api, Some(fault)).await?;
-            Ok(show(StatusCode::UNPROCESSABLE_ENTITY, &page))
-        }
+    slowed(api).await?;
+    let fault = "This key is not known, or was revoked. Paste all of it, from phk_ on.";
+    let page = SignIn::new(api, Some(fault)).await?;
+    Ok(show(StatusCode::UNPROCESSABLE_ENTITY, &page))
+}
+
+/// Makes who is refused wait for the answer; further ones are told to come later.
+pub(super) async fn slowed(api: &Api) -> Result<(), Problem> {
+    match api.dashboard.refused.wait().await {
+        Turn::Now => Ok(()),
         Turn::Later => {
             let status = StatusCode::TOO_MANY_REQUESTS;
-            let detail = "too many wrong keys are being tried: try again in a moment";
+            let detail = "too many are being refused: try again in a moment";
             let problem = Problem::new(status, "too-many", "Too many attempts", detail);
             Err(problem.retry_after_s(RETRY_AFTER_S))
         }
@@ -174,7 +198,15 @@ pub(super) async fn by_link(
     match opened {
         Ok(opened) => {
             let to = opened.tenant.map_or_else(|| "/".to_owned(), webhooks);
-            Ok(begin(&api, opened, lasts, &to).await)
+            let how = json!({"by": "link"});
+            let way = Way::Link;
+            let begun = Begun {
+                opened,
+                way,
+                lasts,
+                how,
+            };
+            Ok(begin(&api, &headers, begun, &to).await)
         }
         Err(StoreError::NotFound) => {
             let detail = "a link works once and for a short time, and this one has been opened \
@@ -191,25 +223,41 @@ pub(super) async fn by_link(
     }
 }
 
-async fn begin(api: &Api, opened: Opened, lasts: Duration, to: &str) -> Response {
-    let Opened {
-        id,
-        key,
-        tenant,
-        token,
-    } = opened;
+/// A session that is to begin.
+pub(super) struct Begun {
+    pub(super) opened: Opened,
+    pub(super) way: Way,
+    pub(super) lasts: Duration,
+    /// How it came to be, for the audit.
+    pub(super) how: Value,
+}
+
+/// Begins a session. What the browser had in its place ends, so that nothing it was given before
+/// is good for anything.
+pub(super) async fn begin(api: &Api, headers: &HeaderMap, begun: Begun, to: &str) -> Response {
+    let Begun {
+        opened,
+        way,
+        lasts,
+        how,
+    } = begun;
     let by = Actor {
-        key,
-        session: Some(id),
+        who: opened.who,
+        session: Some(opened.id),
     };
-    let way = tenant.map_or("key", |_| "link");
-    let detail = json!({"by": way});
-    let deed = audit::deed(by, tenant, Action::SessionOpened, id, &detail);
+    let action = Action::SessionOpened;
+    let deed = audit::deed(by, opened.tenant, action, opened.id, &how);
     audit::note(api, deed).await;
     let cookies = api.dashboard.cookies;
-    let way = tenant.map_or(Way::Key, |_| Way::Link);
+    for left in cookies.left_by(way, headers) {
+        // It is good for its hours at most.
+        if let Err(error) = api.store.end_presented_session(left).await {
+            let error = &error as &dyn std::error::Error;
+            tracing::warn!(error, "a session that was left goes on");
+        }
+    }
     let mut set = Vec::from_iter(cookies.ended_by(way));
-    set.push(cookies.kept(way, token.expose(), lasts));
+    set.push(cookies.kept(way, opened.token.expose(), lasts));
     let set = set.into_iter().map(|cookie| (header::SET_COOKIE, cookie));
     (AppendHeaders(set), Redirect::to(to)).into_response()
 }
@@ -217,7 +265,7 @@ async fn begin(api: &Api, opened: Opened, lasts: Duration, to: &str) -> Response
 /// Ends the session.
 pub(super) async fn out(State(api): State<Api>, headers: HeaderMap) -> Shown {
     let found = session(&api, &headers).await?;
-    let way = found.as_ref().map_or(Way::Key, |(way, _)| *way);
+    let way = found.as_ref().map_or(Way::SignIn, |(way, _)| *way);
     if let Some(session) = found.and_then(|(_, access)| access.by.session) {
         let ended = api.store.end_session(session).await;
         ended.map_err(|error| problem::of_store(&error))?;

@@ -1,13 +1,13 @@
-//! API keys, for those who have the whole platform.
+//! API keys: those of the whole platform for those who have it, a tenant's own in `of_tenant`.
 
 use axum::extract::State;
 use axum::http::StatusCode;
-use domain::id::{self, TenantId};
+use domain::id::{self, ApiKeyId, TenantId};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use service::problem::Problem;
 use store::api_keys::{ApiKey, NewApiKey, Reach, Scope};
-use store::audit::Action;
+use store::audit::{Action, Actor};
 use utoipa::ToSchema;
 
 use super::{audit, text};
@@ -16,6 +16,8 @@ use crate::api::Api;
 use crate::body::{Body, Created};
 use crate::page::{Listed, Paging};
 use crate::problem;
+
+pub(crate) mod of_tenant;
 
 /// An API key, its text apart.
 #[derive(Serialize, ToSchema)]
@@ -96,46 +98,59 @@ pub(crate) async fn create(
     State(api): State<Api>,
     Body(new): Body<ToCreate>,
 ) -> Result<Created<Made>, Problem> {
-    text::name("#/name", &new.name)?;
-    let unknown = || problem::invalid("#/scopes", "at least one of publish, read and manage");
-    let scopes = new
-        .scopes
-        .iter()
-        .map(|name| Scope::from_name(name).ok_or_else(unknown));
-    let mut scopes = scopes.collect::<Result<Vec<_>, _>>()?;
-    scopes.sort_unstable();
-    scopes.dedup();
-    if scopes.is_empty() {
-        return Err(unknown());
-    }
     let tenant = new
         .tenant
         .as_deref()
         .map(str::parse::<TenantId>)
         .transpose();
     let tenant = tenant.map_err(|error| problem::invalid("#/tenant", error))?;
+    let reach = tenant.map_or(Reach::Platform, Reach::Tenant);
+    let body = make(&api, by.by, reach, new).await?;
+    let location = format!("/v1/api-keys/{}", body.made.id);
+    Ok(Created { location, body })
+}
+
+/// Makes a key that reaches so far.
+async fn make(api: &Api, by: Actor, reach: Reach, new: ToCreate) -> Result<Made, Problem> {
+    text::name("#/name", &new.name)?;
+    let tenant = match reach {
+        Reach::Platform => None,
+        Reach::Tenant(tenant) => Some(tenant),
+    };
     if tenant == Some(TenantId::PLATFORM) {
         let detail = "the platform's own tenant is for keys of the whole platform";
         return Err(problem::invalid("#/tenant", detail));
     }
-    let reach = tenant.map_or(Reach::Platform, Reach::Tenant);
     let new = NewApiKey {
         name: new.name,
         reach,
-        scopes,
+        scopes: scopes(&new.scopes)?,
     };
     let made = api.store.create_api_key(&new).await;
     let (made, key) = made.map_err(|error| problem::of_store(&error))?;
     let scopes: Vec<_> = made.scopes.iter().map(|scope| scope.as_str()).collect();
     let detail = json!({"name": made.name, "scopes": scopes});
-    let deed = audit::deed(by.by, tenant, Action::ApiKeyCreated, made.id, &detail);
-    audit::note(&api, deed).await;
-    let location = format!("/v1/api-keys/{}", made.id);
-    let body = Made {
+    let deed = audit::deed(by, tenant, Action::ApiKeyCreated, made.id, &detail);
+    audit::note(api, deed).await;
+    Ok(Made {
         made: made.into(),
         key: key.expose().to_owned(),
-    };
-    Ok(Created { location, body })
+    })
+}
+
+/// The scopes of these names, each once, and one at least.
+fn scopes(names: &[String]) -> Result<Vec<Scope>, Problem> {
+    let unknown = || problem::invalid("#/scopes", "at least one of publish, read and manage");
+    let named = names
+        .iter()
+        .map(|name| Scope::from_name(name).ok_or_else(unknown));
+    let mut scopes = named.collect::<Result<Vec<_>, _>>()?;
+    scopes.sort_unstable();
+    scopes.dedup();
+    if scopes.is_empty() {
+        return Err(unknown());
+    }
+    Ok(scopes)
 }
 
 /// Revoke an API key
@@ -146,11 +161,18 @@ pub(crate) async fn revoke(
     State(api): State<Api>,
     Named(key): Named<id::ApiKey>,
 ) -> Result<StatusCode, Problem> {
-    api.store
-        .revoke_api_key(key)
-        .await
-        .map_err(|error| problem::of_store(&error))?;
-    let deed = audit::deed(by.by, None, Action::ApiKeyRevoked, key, &json!({}));
-    audit::note(&api, deed).await;
+    end(&api, by.by, key, None).await
+}
+
+async fn end(
+    api: &Api,
+    by: Actor,
+    key: ApiKeyId,
+    of: Option<TenantId>,
+) -> Result<StatusCode, Problem> {
+    let revoked = api.store.revoke_api_key(key, of).await;
+    revoked.map_err(|error| problem::of_store(&error))?;
+    let deed = audit::deed(by, of, Action::ApiKeyRevoked, key, &json!({}));
+    audit::note(api, deed).await;
     Ok(StatusCode::NO_CONTENT)
 }

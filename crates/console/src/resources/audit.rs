@@ -5,11 +5,11 @@ use domain::id::TenantId;
 use serde::Serialize;
 use serde_json::Value;
 use service::problem::Problem;
-use store::audit::{Action, Actor, Deed};
+use store::audit::{Action, Actor, Deed, Who};
 use utoipa::ToSchema;
 
 use super::text;
-use crate::access::{InTenant, Manage, Platform, Read};
+use crate::access::{Developer, InTenant, Manage, Platform, Read};
 use crate::api::Api;
 use crate::page::{Listed, Paging};
 use crate::problem;
@@ -21,12 +21,16 @@ pub(crate) struct Entry {
     #[schema(example = "aud_0193a5c8e0b87c3aa1f2c9d8e7f60512")]
     pub(crate) id: String,
     pub(crate) at: String,
-    /// The key that asked for it.
-    pub(crate) key: String,
+    /// The key that asked for it; null: a person did.
+    pub(crate) key: Option<String>,
     /// As the key was called then.
-    pub(crate) key_name: String,
-    /// The session in the dashboard in which it was done, opened by the key or by a link that the
-    /// key made; null: a call of the API.
+    pub(crate) key_name: Option<String>,
+    /// The person who asked for it, signed in by the identity provider; null: a key did.
+    pub(crate) person: Option<String>,
+    /// As the person was called then.
+    pub(crate) person_name: Option<String>,
+    /// The session in the dashboard in which it was done, opened by the person, by the key, or by a
+    /// link that the key made; null: a call of the API.
     pub(crate) session: Option<String>,
     #[schema(example = "replay.created")]
     pub(crate) action: String,
@@ -40,11 +44,18 @@ pub(crate) struct Entry {
 
 impl From<store::audit::Entry> for Entry {
     fn from(entry: store::audit::Entry) -> Self {
+        let who = entry.by.who;
+        let (key_name, person_name) = match who {
+            Who::Key(_) => (Some(entry.name), None),
+            Who::Person(_) => (None, Some(entry.name)),
+        };
         Self {
             id: entry.id.to_string(),
             at: text::instant(entry.at),
-            key: entry.by.key.to_string(),
-            key_name: entry.key_name,
+            key: who.key().map(|id| id.to_string()),
+            key_name,
+            person: who.person().map(|id| id.to_string()),
+            person_name,
             session: entry.by.session.map(|id| id.to_string()),
             action: entry.action,
             tenant: entry.tenant.map(|id| id.to_string()),
@@ -85,7 +96,7 @@ pub(crate) async fn note(api: &Api, deed: Deed) {
             error = &error as &dyn std::error::Error,
             action = deed.action.as_str(),
             subject = deed.subject,
-            key.id = %deed.by.key,
+            by = ?deed.by,
             "a deed is not in the audit"
         );
     }
@@ -101,6 +112,22 @@ pub(crate) async fn list(
     paging: Paging,
 ) -> Result<Listed<Entry>, Problem> {
     let page = api.store.audit_entries(paging.request).await;
+    Ok(paging.listed(
+        page.map_err(|error| problem::of_store(&error))?,
+        Entry::from,
+    ))
+}
+
+/// List who did what to a tenant's data, the latest first
+#[utoipa::path(get, path = "/v1/tenants/{tenant}/audit", tag = "audit",
+    params(("tenant" = String, Path), ("limit" = Option<u16>, Query), ("cursor" = Option<String>, Query)),
+    responses((status = 200, body = Listed<Entry>), (status = 404)))]
+pub(crate) async fn of_tenant(
+    Developer(at): Developer<Read>,
+    State(api): State<Api>,
+    paging: Paging,
+) -> Result<Listed<Entry>, Problem> {
+    let page = api.store.audit_entries_of(at.tenant, paging.request).await;
     Ok(paging.listed(
         page.map_err(|error| problem::of_store(&error))?,
         Entry::from,

@@ -4,18 +4,19 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 use domain::delivery;
-use domain::id::{self, DeliveryId};
+use domain::id::{self, DeliveryId, EventId};
 use serde::Deserialize;
 use serde_json::json;
 use service::problem::Problem;
 use store::audit::Action;
+use store::deliveries::{By, Search};
 use uuid::Uuid;
 
 use crate::access::{InTenant, Manage, Named, Read};
 use crate::api::Api;
 use crate::page::{Listed, Paging};
 use crate::problem;
-use crate::query::Query;
+use crate::query::{self, Query};
 use crate::resources::again::{self, Again, Begun};
 use crate::resources::audit;
 
@@ -23,20 +24,82 @@ mod view;
 
 pub(crate) use view::{Attempt, Delivery, WithAttempts};
 
-/// What to list; one of them.
-#[derive(Deserialize)]
+/// What to list: of one event, or by endpoint and state.
+#[derive(Default, Deserialize)]
 pub(crate) struct Filter {
     pub(crate) event: Option<String>,
     pub(crate) endpoint: Option<String>,
     pub(crate) state: Option<String>,
+    pub(crate) event_type: Option<String>,
+    pub(crate) since: Option<String>,
+    pub(crate) until: Option<String>,
 }
 
-/// List deliveries of an event, of an endpoint, or in a state, the latest first
+/// What is listed.
+enum Sought {
+    OfEvent(EventId),
+    By(Search),
+}
+
+impl Filter {
+    fn sought(self) -> Result<Sought, Problem> {
+        let Self {
+            event,
+            endpoint,
+            state,
+            event_type,
+            since,
+            until,
+        } = self;
+        if let Some(event) = event {
+            let others = [endpoint, state, event_type, since, until];
+            if others.iter().any(Option::is_some) {
+                return Err(problem::bad_parameter("event", "it goes with no other"));
+            }
+            let event = event.parse().map_err(|_| problem::not_found())?;
+            return Ok(Sought::OfEvent(event));
+        }
+        let state = state.as_deref().map(named_state).transpose()?;
+        let by = match (endpoint, state) {
+            (Some(endpoint), state) => {
+                let endpoint = endpoint.parse().map_err(|_| problem::not_found())?;
+                By::Endpoint(endpoint, state)
+            }
+            (None, Some(state)) => By::State(state),
+            (None, None) => {
+                let detail = "name an event, an endpoint or a state";
+                return Err(problem::bad_parameter("event", detail));
+            }
+        };
+        Ok(Sought::By(Search {
+            by,
+            event_type: query::event_type("event_type", event_type.as_deref())?,
+            since: query::instant("since", since.as_deref())?,
+            until: query::instant("until", until.as_deref())?,
+        }))
+    }
+}
+
+fn named_state(given: &str) -> Result<delivery::State, Problem> {
+    delivery::State::from_name(given).ok_or_else(|| {
+        let detail = "waiting, delivered, dead, held or cancelled";
+        problem::bad_parameter("state", detail)
+    })
+}
+
+/// List deliveries of an event, or by endpoint and state, the latest change first
 ///
-/// A delivery appears with its first report; until then its event names the endpoint.
+/// Name an event alone, or an endpoint, a state or both; by these, `since` (included) and `until`
+/// (not included) are of the latest change, and a page looks at 5,000 deliveries at most: it may
+/// hold fewer than asked for and still name the next one. A delivery appears with its first report;
+/// until then its event names the endpoint.
 #[utoipa::path(get, path = "/v1/tenants/{tenant}/deliveries", tag = "deliveries",
-    params(("tenant" = String, Path), ("event" = Option<String>, Query), ("endpoint" = Option<String>, Query),
+    params(("tenant" = String, Path), ("event" = Option<String>, Query, description = "an event's id"),
+        ("endpoint" = Option<String>, Query),
         ("state" = Option<String>, Query, description = "waiting, delivered, dead, held or cancelled"),
+        ("event_type" = Option<String>, Query),
+        ("since" = Option<String>, Query, description = "RFC 3339"),
+        ("until" = Option<String>, Query, description = "RFC 3339"),
         ("limit" = Option<u16>, Query), ("cursor" = Option<String>, Query)),
     responses((status = 200, body = Listed<Delivery>), (status = 400)))]
 pub(crate) async fn list(
@@ -46,42 +109,9 @@ pub(crate) async fn list(
     paging: Paging,
 ) -> Result<Listed<Delivery>, Problem> {
     let (store, tenant, request) = (&api.store, at.tenant, paging.request);
-    let page = match filter {
-        Filter {
-            event: Some(event),
-            endpoint: None,
-            state: None,
-        } => {
-            let event = event.parse().map_err(|_| problem::not_found())?;
-            store.deliveries_of_event(tenant, event, request).await
-        }
-        Filter {
-            event: None,
-            endpoint: Some(endpoint),
-            state: None,
-        } => {
-            let endpoint = endpoint.parse().map_err(|_| problem::not_found())?;
-            store
-                .deliveries_of_endpoint(tenant, endpoint, request)
-                .await
-        }
-        Filter {
-            event: None,
-            endpoint: None,
-            state: Some(state),
-        } => {
-            let state = delivery::State::from_name(&state).ok_or_else(|| {
-                let detail = "waiting, delivered, dead, held or cancelled";
-                problem::bad_parameter("state", detail)
-            })?;
-            store.deliveries_in_state(tenant, state, request).await
-        }
-        _ => {
-            return Err(problem::bad_parameter(
-                "event",
-                "name one of event, endpoint and state",
-            ));
-        }
+    let page = match filter.sought()? {
+        Sought::OfEvent(event) => store.deliveries_of_event(tenant, event, request).await,
+        Sought::By(search) => store.deliveries(tenant, &search, request).await,
     };
     Ok(paging.listed(
         page.map_err(|error| problem::of_store(&error))?,

@@ -26,7 +26,7 @@ mod health;
 mod settings;
 mod view;
 
-pub(crate) use settings::{Changes, ToCreate};
+pub(crate) use settings::{Changes, Rate, ToCreate};
 use view::Beside;
 pub(crate) use view::{Breaker, Endpoint};
 

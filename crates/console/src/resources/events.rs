@@ -6,10 +6,10 @@ use axum::http::{HeaderName, header};
 use bytes::Bytes;
 use domain::id;
 use domain::schema::Violation;
+use domain::trace::TraceContext;
 use serde::{Deserialize, Serialize};
 use service::problem::Problem;
 use store::events::{EventDetail, EventSummary, Keyed, Sought};
-use time::OffsetDateTime;
 use utoipa::ToSchema;
 
 use super::text;
@@ -17,9 +17,10 @@ use crate::access::{InTenant, Named, Read};
 use crate::api::Api;
 use crate::page::{Listed, Paging};
 use crate::problem;
-use crate::query::Query;
+use crate::query::{self, Query};
 
 pub(crate) mod live;
+pub(crate) mod streams;
 
 /// An event, its payload apart.
 #[derive(Serialize, ToSchema)]
@@ -62,6 +63,9 @@ pub(crate) struct Detailed {
     pub(crate) schema_errors: Vec<SchemaError>,
     /// What is known of its idempotency key; null where it was published without.
     pub(crate) idempotency: Option<Idempotency>,
+    /// The id of its trace, by its publisher or ours; null where it has none, or none is recorded.
+    #[schema(example = "4bf92f3577b34da6a3ce929d0e0e4736")]
+    pub(crate) trace_id: Option<String>,
 }
 
 /// What is known of an event's idempotency key.
@@ -99,6 +103,7 @@ impl From<EventDetail> for Detailed {
             summary,
             violations,
             key,
+            traceparent,
         }: EventDetail,
     ) -> Self {
         let error = |one: Violation| SchemaError {
@@ -109,8 +114,20 @@ impl From<EventDetail> for Detailed {
             event: summary.into(),
             schema_errors: violations.into_iter().map(error).collect(),
             idempotency: key.map(Idempotency::from),
+            trace_id: trace_id(traceparent),
         }
     }
+}
+
+/// The id of a trace that is recorded, where it is one.
+fn trace_id(traceparent: String) -> Option<String> {
+    let trace = TraceContext {
+        traceparent,
+        ..TraceContext::default()
+    };
+    let is_id = |id: &&str| id.bytes().all(|byte| byte.is_ascii_hexdigit());
+    let id = trace.trace_id().filter(is_id)?;
+    trace.is_sampled().then(|| id.to_owned())
 }
 
 /// Which events to list; what is left out selects all.
@@ -122,25 +139,13 @@ pub(crate) struct Filter {
 }
 
 impl Filter {
-    fn sought(self) -> Result<Sought, Problem> {
-        let event_type = self.event.map(|text| {
-            text.parse()
-                .map_err(|error| problem::bad_parameter("event", &format!("{error}")))
-        });
+    fn sought(&self) -> Result<Sought, Problem> {
         Ok(Sought {
-            event_type: event_type.transpose()?,
-            since: at("since", self.since)?,
-            until: at("until", self.until)?,
+            event_type: query::event_type("event", self.event.as_deref())?,
+            since: query::instant("since", self.since.as_deref())?,
+            until: query::instant("until", self.until.as_deref())?,
         })
     }
-}
-
-fn at(name: &str, given: Option<String>) -> Result<Option<OffsetDateTime>, Problem> {
-    let read = |given: String| {
-        text::read_instant(&given)
-            .ok_or_else(|| problem::bad_parameter(name, "RFC 3339, such as 2026-03-02T10:00:00Z"))
-    };
-    given.map(read).transpose()
 }
 
 /// List a tenant's events, the newest first
@@ -201,4 +206,20 @@ pub(crate) async fn payload(
         ),
     ];
     Ok((headers, found.data))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_trace_that_is_recorded_has_an_id() {
+        let id = "4bf92f3577b34da6a3ce929d0e0e4736";
+        let with = |id: &str, flags: &str| format!("00-{id}-00f067aa0ba902b7-{flags}");
+        assert_eq!(trace_id(with(id, "01")).as_deref(), Some(id));
+        let no_id = with(&id.replace('f', "/"), "01");
+        for text in [with(id, "00"), no_id, with(id, "xx"), String::new()] {
+            assert_eq!(trace_id(text.clone()), None, "{text}");
+        }
+    }
 }

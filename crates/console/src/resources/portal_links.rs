@@ -58,10 +58,11 @@ pub(crate) async fn create(
         return Err(of_the_platform());
     }
     let lasts = lasts(new.expires_in_s)?;
+    let key = at.by.who.key().ok_or_else(of_a_person)?;
     let expires_at = OffsetDateTime::now_utc() + lasts;
     let token = api
         .store
-        .create_portal_link(at.by.key, at.tenant, expires_at)
+        .create_portal_link(key, at.tenant, expires_at)
         .await
         .map_err(|error| problem::of_store(&error))?;
     let detail = json!({"expires_in_s": lasts.as_secs()});
@@ -97,6 +98,12 @@ pub(crate) async fn revoke(
 fn of_the_platform() -> Problem {
     let detail = "the platform's own tenant is for keys of the whole platform: sign in with one";
     Problem::new(StatusCode::CONFLICT, "conflict", "Conflict", detail)
+}
+
+/// A link ends with what made it, which is a key.
+fn of_a_person() -> Problem {
+    let detail = "links are made by API keys, and end with them";
+    Problem::new(StatusCode::FORBIDDEN, "forbidden", "Not allowed", detail)
 }
 
 fn lasts(given_s: Option<u64>) -> Result<Duration, Problem> {

@@ -27,6 +27,7 @@ impl Ids {
             ("name", "shipment.created".to_owned()),
             ("key", "key_0193a5c8e0b87c3aa1f2c9d8e7f60512".to_owned()),
             ("letter", letter.id.to_string()),
+            ("person", "per_0193a5c8e0b87c3aa1f2c9d8e7f60512".to_owned()),
             ("replay", text(&replay, "id").to_owned()),
         ])
     }

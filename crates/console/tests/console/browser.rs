@@ -33,6 +33,18 @@ impl<'a> Browser<'a> {
         Self { world, cookie }
     }
 
+    /// Signed in by the identity provider, which has sent an answer to this sign-in.
+    pub(crate) fn by_provider(world: &'a World, begun: &Fetched) -> Self {
+        assert_eq!(begun.status, 303, "{begun:?}");
+        let cookies = begun.headers.get_all("set-cookie").iter();
+        let mut cookies = cookies.map(|set| set.to_str().unwrap());
+        let session = cookies.rfind(|set| set.starts_with("posthaste="));
+        let session = session.unwrap();
+        assert!(session.ends_with("; HttpOnly; SameSite=Lax"), "{session}");
+        let cookie = session.split(';').next().unwrap().to_owned();
+        Self { world, cookie }
+    }
+
     pub(crate) async fn get(&self, path: &str) -> Fetched {
         send(self.request(Method::GET, path), "").await
     }

@@ -109,9 +109,20 @@ async fn a_form_is_tried_and_nothing_is_saved_or_lost() {
         ("header_value", "example.com"),
         ("schedule", "own"),
         ("waits", "soon"),
+        ("format", "guide"),
+        ("timeout_s", "31"),
+        ("per_second", "fast"),
+        ("channels", "a b!"),
     ];
     let told = browser.post(&new, &wrong).await;
-    for id in ["url-fault", "filter-fault", "waits-fault"] {
+    for id in [
+        "url-fault",
+        "filter-fault",
+        "waits-fault",
+        "timeout-fault",
+        "rate-fault",
+        "channels-fault",
+    ] {
         assert!(page(&told).contains(&format!("id=\"{id}\"")), "{id}");
     }
     assert!(page(&told).contains("<code>host</code>: This name is reserved"));
@@ -145,6 +156,11 @@ async fn what_a_form_saves_is_shown_again_but_for_values_of_headers() {
         ("header_value", ""),
         ("schedule", "own"),
         ("waits", "5 s, 2 min"),
+        ("format", "standard"),
+        ("timeout_s", "5"),
+        ("per_second", "10"),
+        ("burst", "20"),
+        ("channels", "eu, us"),
     ];
     let made = browser.post(&format!("{webhooks}/new"), &fields).await;
     assert_eq!(made.status, 201, "{}", page(&made));
@@ -153,6 +169,13 @@ async fn what_a_form_saves_is_shown_again_but_for_values_of_headers() {
     assert_eq!(endpoint["filter"], "@.kg > 10");
     assert_eq!(endpoint["headers"], json!(["authorization", "x-team"]));
     assert_eq!(endpoint["retry"]["waits_s"], json!([5, 120]));
+    assert_eq!(endpoint["format"], "standard");
+    assert_eq!(endpoint["timeout_s"], 5);
+    assert_eq!(
+        endpoint["rate_limit"],
+        json!({"per_second": 10, "burst": 20})
+    );
+    assert_eq!(endpoint["channels"], json!(["eu", "us"]));
 
     let path = format!("{webhooks}/{}", text(endpoint, "id"));
     let form = browser.get(&format!("{path}/edit")).await;
@@ -161,6 +184,11 @@ async fn what_a_form_saves_is_shown_again_but_for_values_of_headers() {
         "3 attempts in all",
         "@.kg &#62; 10",
         "kept as it is",
+        "value=\"standard\" selected",
+        "name=\"timeout_s\" class=\"short\" type=\"number\" inputmode=\"numeric\" min=\"1\" max=\"30\" value=\"5\"",
+        "placeholder=\"no limit\" value=\"10\"",
+        "placeholder=\"the same\" value=\"20\"",
+        "value=\"eu, us\"",
     ] {
         assert!(page(&form).contains(shown), "{shown}");
     }
@@ -182,6 +210,32 @@ async fn what_a_form_saves_is_shown_again_but_for_values_of_headers() {
     let now = world.get(&acme.key, &api).await.json();
     assert_eq!(now["filter"], json!(null));
     assert_eq!(now["retry"]["source"], "built_in");
+    // A form without these fields leaves them alone.
+    assert_eq!(now["format"], "standard");
+    assert_eq!(now["rate_limit"]["burst"], 20);
+    let usual = [
+        ("version", "*"),
+        ("url", "https://example.com/hooks"),
+        ("events", "all"),
+        ("header_name", "authorization"),
+        ("header_value", ""),
+        ("format", "guide"),
+        ("timeout_s", ""),
+        ("per_second", ""),
+        ("burst", ""),
+        ("channels", ""),
+    ];
+    let saved = browser.post(&format!("{path}/edit"), &usual).await;
+    assert_eq!(saved.status, 303, "{}", page(&saved));
+    let now = world.get(&acme.key, &api).await.json();
+    assert_eq!(
+        (&now["format"], &now["timeout_s"]),
+        (&json!("guide"), &json!(15))
+    );
+    assert_eq!(
+        (&now["rate_limit"], &now["channels"]),
+        (&json!(null), &json!([]))
+    );
     assert_eq!(headers(&world, endpoint).await, ["Bearer s3cret"]);
     world.stop().await;
 }

@@ -72,6 +72,61 @@ async fn a_log_is_searched_by_id_type_and_time() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_log_is_searched_by_endpoint_and_by_what_became_of_events() {
+    let world = World::start().await;
+    let (acme, browser) = (&world.acme, Browser::of(&world, &world.acme).await);
+    let here = world.endpoint(acme).await;
+    let there = world.endpoint(acme).await;
+    let arrived = past::delivery(&world, acme, &here, DELIVERED).await;
+    let given_up = past::delivery(&world, acme, &here, DEAD).await;
+    let elsewhere = past::delivery(&world, acme, &there, DEAD).await;
+    let all = [&arrived, &given_up, &elsewhere];
+    let events = format!("/tenants/{}/events", acme.id);
+    let here = text(&here, "id");
+    for (query, found) in [
+        ("state=dead".to_owned(), vec![1, 2]),
+        (format!("endpoint={here}"), vec![0, 1]),
+        (format!("endpoint={here}&state=dead"), vec![1]),
+        (format!("endpoint={here}&state=held"), vec![]),
+        ("state=dead&q=shipment.created".to_owned(), vec![1, 2]),
+        ("state=dead&q=shipment.lost".to_owned(), vec![]),
+        ("state=dead&until=2020-01-01T10:00".to_owned(), vec![]),
+    ] {
+        let shown = browser.get(&format!("{events}?{query}")).await;
+        assert_eq!(shown.status, 200, "{query}");
+        for (place, report) in all.iter().enumerate() {
+            let is_shown = page(&shown).contains(&report.event.to_string());
+            assert_eq!(is_shown, found.contains(&place), "{query} {place}");
+        }
+        assert!(!page(&shown).contains("data-follow="), "{query}");
+    }
+    // The API's own call says the same.
+    let list = acme.path(&format!(
+        "deliveries?endpoint={here}&state=dead&event_type=shipment.created"
+    ));
+    let listed = world.get(&acme.key, &list).await.json();
+    assert_eq!(
+        listed["data"][0]["event"],
+        json!(given_up.event.to_string())
+    );
+    assert_eq!(listed["data"].as_array().unwrap().len(), 1);
+    let theirs = world.umbrella.path(&format!("deliveries?endpoint={here}"));
+    let listed = world.get(&world.umbrella.key, &theirs).await.json();
+    assert_eq!(listed["data"], json!([]));
+    for (query, field) in [("state=lost", "state"), ("state=dead&q=no%20type", "q")] {
+        let refused = browser.get(&format!("{events}?{query}")).await;
+        assert_eq!(refused.status, 400, "{query}");
+        assert!(
+            page(&refused).contains(&format!("id=\"{field}-fault\"")),
+            "{query}"
+        );
+    }
+    let together = acme.path("deliveries?event=evt_1&state=dead");
+    assert_eq!(world.get(&acme.key, &together).await.status, 400);
+    world.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_event_tells_who_got_it_and_who_did_not() {
     let world = World::start().await;
     let endpoint = world.endpoint(&world.acme).await;
@@ -105,6 +160,15 @@ async fn an_event_tells_who_got_it_and_who_did_not() {
         );
     }
     let alone = past::recorded(&world, &world.acme, "a.b", "[]", &[]).await;
+    let trace = "4bf92f3577b34da6a3ce929d0e0e4736";
+    let traced = format!("update events set traceparent = '00-{trace}-00f067aa0ba902b7-01'");
+    world.stack.execute(&traced).await;
+    let path = format!("/tenants/{}/events/{alone}", world.acme.id);
+    let link = format!("href=\"https://traces.example.com/{trace}?a=b\"");
+    let operator = Browser::by_key(&world, &world.platform).await;
+    assert!(page(&operator.get(&path).await).contains(&link));
+    let customers = browser.get(&path).await;
+    assert!(page(&customers).contains(trace) && !page(&customers).contains(&link));
     let shown = browser
         .get(&format!("/tenants/{}/events/{alone}", world.acme.id))
         .await;

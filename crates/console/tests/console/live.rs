@@ -68,17 +68,27 @@ async fn a_stream_ends_with_its_session_and_its_key() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn there_are_so_many_streams_and_a_place_comes_back() {
+async fn a_tenant_has_so_many_streams_and_leaves_places_for_others() {
     let world = World::start().await;
     let path = world.acme.path("events/stream");
     let mut open = Vec::new();
-    for _ in 0..64 {
+    for _ in 0..16 {
         open.push(world.follow(&world.acme.key, &path).await);
     }
     assert!(open.iter().all(|stream| stream.status == 200));
-    let refused = world.get(&world.acme.key, &path).await;
-    problem(&refused, 503);
-    assert!(refused.headers.contains_key("retry-after"));
+    let browser = Browser::of(&world, &world.acme).await;
+    let own_page = format!("/tenants/{}/events/stream", world.acme.id);
+    for refused in [
+        world.get(&world.acme.key, &path).await,
+        world.get(&world.platform, &path).await,
+    ] {
+        problem(&refused, 429);
+        assert!(refused.headers.contains_key("retry-after"));
+    }
+    assert_eq!(browser.get(&own_page).await.status, 429);
+    let theirs = world.umbrella.path("events/stream");
+    let theirs = world.follow(&world.umbrella.key, &theirs).await;
+    assert_eq!(theirs.status, 200);
     open.pop();
     eventually(PATIENCE, "a place is free", async || {
         world.follow(&world.acme.key, &path).await.status == 200

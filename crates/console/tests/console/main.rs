@@ -25,6 +25,7 @@ mod hostile;
 mod ledger;
 mod letter_pages;
 mod live;
+mod oidc;
 mod overview;
 mod paging;
 mod platform;
@@ -41,5 +42,6 @@ mod webhooks;
 
 mod browser;
 mod document;
+mod issuer;
 mod past;
 mod world;

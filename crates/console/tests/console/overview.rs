@@ -8,6 +8,7 @@ use domain::id::DispatcherId;
 use domain::outcome::{Failure, Observed};
 use domain::report::Standing;
 use serde_json::json;
+use store::depths::Depth;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
@@ -115,5 +116,52 @@ async fn an_operator_begins_with_the_overview() {
     let tenant = Browser::by_key(&world, &world.acme.key).await;
     assert_eq!(tenant.get("/overview").await.status, 404);
     problem(&world.get(&world.acme.key, "/v1/backlogs").await, 404);
+    world.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_waits_at_the_broker_is_told_as_it_was_asked_last() {
+    let world = World::start().await;
+    let unasked = world.get(&world.platform, "/v1/queues").await.json();
+    assert_eq!(
+        unasked,
+        json!({"asked_at": null, "queues": [], "tiers": []})
+    );
+    let depth = |name: &str, delay: Option<u64>, messages, consumers| Depth {
+        name: name.to_owned(),
+        delay: delay.map(Duration::from_secs),
+        messages,
+        consumers,
+    };
+    let before = [
+        depth("fresh", None, 9_000, 0),
+        depth("1h", Some(3_600), 7, 0),
+    ];
+    world.store.note_depths(&before).await.unwrap();
+    let now = [
+        depth("fresh", None, 1_200, 0),
+        depth("5s", Some(5), 3, 0),
+        depth("1h", Some(3_600), 4, 0),
+    ];
+    world.store.note_depths(&now).await.unwrap();
+    let asked = world.get(&world.platform, "/v1/queues").await.json();
+    let fresh = json!({"queue": "fresh", "messages": 1_200, "consumers": 0});
+    assert_eq!(asked["queues"], json!([fresh]));
+    let tiers = json!([
+        {"tier": "5s", "delay_s": 5, "messages": 3},
+        {"tier": "1h", "delay_s": 3_600, "messages": 4},
+    ]);
+    assert_eq!(asked["tiers"], tiers);
+    assert!(asked["asked_at"].is_string());
+    problem(&world.get(&world.acme.key, "/v1/queues").await, 404);
+    let browser = Browser::by_key(&world, &world.platform).await;
+    let shown = browser.get("/overview").await;
+    for words in [
+        "First attempts",
+        "1,200 <small>nobody takes from it",
+        "7 in all tiers",
+    ] {
+        assert!(page(&shown).contains(words), "{words}: {}", page(&shown));
+    }
     world.stop().await;
 }

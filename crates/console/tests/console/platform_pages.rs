@@ -176,3 +176,79 @@ async fn what_is_not_there_is_told_by_a_page_to_browsers_and_by_a_problem_to_oth
     problem(&send(request.header("accept", ACCEPT), "").await, 404);
     world.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn developers_see_their_tenants_keys_and_audit_and_customers_see_neither() {
+    let world = World::start().await;
+    let acme = &world.acme;
+    let keys = acme.path("api-keys");
+    let new = json!({"name": "orders", "scopes": ["publish"]});
+    problem(&world.post(&acme.key, &keys, new.clone()).await, 404);
+    problem(
+        &world.post(&world.umbrella.key, &keys, new.clone()).await,
+        404,
+    );
+    let elsewhere =
+        json!({"name": "x", "scopes": ["read"], "tenant": world.umbrella.id.to_string()});
+    problem(&world.post(&world.platform, &keys, elsewhere).await, 422);
+    let made = world.post(&world.platform, &keys, new).await;
+    assert_eq!(made.status, 201, "{made:?}");
+    let made = made.json();
+    assert_eq!(text(&made, "tenant"), acme.id.to_string());
+    let listed = world.get(&acme.key, &keys).await.json();
+    let names = listed["data"].as_array().unwrap().iter();
+    let names: Vec<_> = names.map(|one| text(one, "name")).collect();
+    assert_eq!(names, ["orders", "test"]);
+
+    let own = format!("/tenants/{}", acme.id);
+    let developer = Browser::by_key(&world, &acme.key).await;
+    let shown = developer.get(&format!("{own}/keys")).await;
+    assert!(page(&shown).contains("orders") && !page(&shown).contains("Revoke"));
+    let form = developer.get(&format!("{own}/keys/new")).await;
+    assert_eq!(form.status, 404);
+    let operator = Browser::by_key(&world, &world.platform).await;
+    let fields = [("name", "billing"), ("scope", "read")];
+    let made_there = operator.post(&format!("{own}/keys/new"), &fields).await;
+    assert_eq!(made_there.status, 201);
+    assert!(page(&made_there).contains("phk_"));
+    let nameless = operator
+        .post(&format!("{own}/keys/new"), &[("scope", "read")])
+        .await;
+    assert_eq!(nameless.status, 422);
+    assert!(page(&nameless).contains("id=\"name-fault\""));
+    let key = format!("{keys}/{}", text(&made, "id"));
+    let theirs = world
+        .umbrella
+        .path(&format!("api-keys/{}", text(&made, "id")));
+    problem(&world.delete(&world.platform, &theirs).await, 404);
+    assert_eq!(world.delete(&world.platform, &key).await.status, 204);
+
+    let audit = world.get(&acme.key, &acme.path("audit")).await.json();
+    let actions = audit["data"].as_array().unwrap().iter();
+    let actions: Vec<_> = actions.map(|one| text(one, "action")).collect();
+    assert_eq!(
+        actions,
+        ["api_key.revoked", "api_key.created", "api_key.created"]
+    );
+    let theirs = world
+        .get(&world.umbrella.key, &world.umbrella.path("audit"))
+        .await;
+    assert_eq!(theirs.json()["data"], json!([]));
+    let shown = developer.get(&format!("{own}/audit")).await;
+    assert!(page(&shown).contains("Api key revoked"), "{}", page(&shown));
+
+    let customer = Browser::of(&world, acme).await;
+    let webhooks = customer.get(&format!("{own}/webhooks")).await;
+    for part in ["keys", "keys/new", "audit"] {
+        assert_eq!(
+            customer.get(&format!("{own}/{part}")).await.status,
+            404,
+            "{part}"
+        );
+        let link = format!("href=\"{own}/{part}\"");
+        assert!(!page(&webhooks).contains(&link), "{part}");
+    }
+    let nothing = customer.post(&format!("{own}/keys/new"), &fields).await;
+    assert_eq!(nothing.status, 404);
+    world.stop().await;
+}

@@ -10,7 +10,7 @@ use axum::http::{Method, Request, request};
 use broker::topology::Topology;
 use broker::{Broker, ConsumerOptions, Delivered};
 use bytes::Bytes;
-use console::{Config, Parts};
+use console::{Config, OidcConfig, Parts, Provider};
 use domain::address::AddressPolicy;
 use domain::dispatch::Dispatch;
 use domain::id::TenantId;
@@ -67,6 +67,11 @@ impl Tenant {
 impl World {
     /// The console, ready, on a migrated database and a declared topology.
     pub(crate) async fn start() -> Self {
+        Self::start_with(OidcConfig::default()).await
+    }
+
+    /// The same, where people sign in by an identity provider.
+    pub(crate) async fn start_with(oidc: OidcConfig) -> Self {
         let stack = Stack::new().await;
         let url = stack.postgres_url();
         store::migrate(&url.clone().into()).await.unwrap();
@@ -92,11 +97,16 @@ impl World {
             broker,
             taken: Mutex::default(),
         };
-        world.serve(listener).await;
+        world.serve(listener, oidc).await;
         world
     }
 
-    async fn serve(&self, listener: TcpListener) {
+    /// Where browsers find the console, without a slash at its end.
+    pub(crate) fn url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    async fn serve(&self, listener: TcpListener, oidc: OidcConfig) {
         let access = Live::new(&self.store);
         self.life
             .spawn(access.clone().run(self.life.stop().clone()));
@@ -108,12 +118,15 @@ impl World {
             shards: Shards::ONE,
             listener,
             addresses: AddressPolicy::default(),
+            provider: Provider::new(&oidc).unwrap(),
         };
         let config = Config {
             egress_ips: vec!["192.0.2.7/32".parse().unwrap()],
             release_rate: NonZeroU16::new(100).unwrap(),
             public_url: None,
             frame_ancestors: vec!["https://app.example.com".to_owned()],
+            trace_url: Some("https://traces.example.com/{trace}?a=b".to_owned()),
+            oidc,
         };
         let health = Health::new();
         let role = console::run(config, parts, self.life.clone(), health.clone());
@@ -148,7 +161,7 @@ impl World {
 
     /// A request to be completed, without a key.
     pub(crate) fn anonymous(&self, method: Method, path: &str) -> request::Builder {
-        let uri = format!("http://{}{path}", self.address);
+        let uri = format!("{}{path}", self.url());
         Request::builder().method(method).uri(uri)
     }
 

@@ -34,7 +34,7 @@ async fn only_a_key_that_may_publish_does() {
     let (revoked, text) = rig.key(Reach::Platform, Scope::Publish).await;
     let text = format!("bearer {text}");
     assert_eq!(rig.status_with(&text, &event("1")).await, 202);
-    rig.store.revoke_api_key(revoked.id).await.unwrap();
+    rig.store.revoke_api_key(revoked.id, None).await.unwrap();
     rig.refresh().await;
     assert_eq!(rig.status_with(&text, &event("1")).await, 401);
     rig.stop().await;

@@ -1,6 +1,7 @@
 //! The record's partitions and idempotency keys, and the ledger.
 
 use broker::topology::Route;
+use domain::tier::Tier;
 use store::ledger::Balance;
 use testkit::eventually;
 use time::{Duration, OffsetDateTime};
@@ -72,5 +73,11 @@ async fn the_ledger_is_taken_again_and_again() {
     // A report of an event that nobody recorded.
     assert_eq!(ledger.counts.unsettled(), -1);
     assert_eq!(ledger.balance(), Balance::Unbalanced);
+    // And what waits is on record, for the overview.
+    let depths = rig.store.depths().await.unwrap().depths;
+    let fanout = depths.iter().find(|one| one.name == "fanout");
+    assert_eq!(fanout.map(|one| one.messages), Some(1), "{depths:?}");
+    let tiers = depths.iter().filter(|one| one.delay.is_some());
+    assert_eq!(tiers.count(), Tier::all().count());
     rig.stop().await;
 }

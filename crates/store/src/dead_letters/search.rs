@@ -190,7 +190,7 @@ async fn look<C: GenericClient>(
     );
     let end = format!(
         "-- dead_letters_search_end
-        select id, created_at from dead_letters
+        select id, created_at, tenant_id from dead_letters
         where {narrow} and (created_at, id) < ($1, $2) and created_at >= $3
         order by created_at desc, id desc limit 1 offset $5"
     );
@@ -221,7 +221,12 @@ async fn look<C: GenericClient>(
     }
     let last = LOOKED_AT - 1;
     let end = row(client, &end, &[&at, &place, &since, &owner, &last]).await?;
-    let end = end.as_ref().map(cursor).transpose()?;
+    let Some(end) = end else {
+        return Ok((found, None));
+    };
+    // Nothing is told of another tenant's, not even where the last that was looked at lies.
+    let is_within = tenant.is_none() || tenant == get::<Option<Uuid>>(&end, "tenant_id")?;
+    let end = is_within.then(|| cursor(&end)).transpose()?;
     Ok((found, end))
 }
 

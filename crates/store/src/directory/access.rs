@@ -27,11 +27,12 @@ pub struct AccessDirectory {
 /// A key that there is.
 #[derive(Debug, Clone)]
 struct Known {
+    key: ApiKeyId,
     access: Arc<Access>,
     used: Mark,
 }
 
-/// What a key allows, itself or through a session that came from it.
+/// What a key allows, itself or through a session that came from it, or a person's session.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Access {
     /// Who asks.
@@ -40,6 +41,17 @@ pub struct Access {
     pub reach: Reach,
     /// What it allows there.
     pub scopes: Vec<Scope>,
+    /// For whom the dashboard is.
+    pub audience: Audience,
+}
+
+/// For whom the dashboard is: what each sees of a tenant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Audience {
+    /// Those who run the platform or build it: by a key, or by the identity provider.
+    Platform,
+    /// A customer of it: by a link. Keys and the audit are none of theirs.
+    Customer,
 }
 
 impl Access {
@@ -63,12 +75,12 @@ impl AccessDirectory {
     /// The keys that were used since this was last asked.
     pub(crate) fn take_used(&self) -> impl Iterator<Item = ApiKeyId> {
         let used = self.keys.values().filter(|known| known.used.take());
-        used.map(|known| known.access.by.key)
+        used.map(|known| known.key)
     }
 
     /// Marks these as used again.
     pub(crate) fn mark_used(&self, keys: &[ApiKeyId]) {
-        let named = |known: &&Known| keys.contains(&known.access.by.key);
+        let named = |known: &&Known| keys.contains(&known.key);
         self.keys
             .values()
             .filter(named)
@@ -138,12 +150,15 @@ impl Load for AccessDirectory {
                 next.keys.remove(&digest);
                 continue;
             }
+            let key = id(row, "id")?;
             let access = Access {
-                by: Actor::key(id(row, "id")?),
+                by: Actor::key(key),
                 reach: Reach::from_column(optional_id(row, "tenant_id")?),
                 scopes: scopes(row)?,
+                audience: Audience::Platform,
             };
             let known = Known {
+                key,
                 access: Arc::new(access),
                 used: Mark::default(),
             };

@@ -336,3 +336,34 @@ async fn a_replayed_deliverys_letter_is_dealt_with() {
     assert_eq!(resolved(dead.id).await.as_deref(), Some("replayed"));
     assert_eq!(resolved(poison.id).await, None);
 }
+
+#[tokio::test]
+async fn a_search_tells_nothing_of_another_tenant() {
+    let db = Db::new().await;
+    let (tenant, other) = (db.tenant().await, db.tenant().await);
+    let endpoint = endpoint_id();
+    let one = NewDeadLetter {
+        tenant: Some(tenant),
+        endpoint: Some(endpoint),
+        ..letter(DeadLetterKind::Delivery)
+    };
+    db.store.insert_dead_letters(&[one]).await.unwrap();
+    // As many more like it as a page looks at.
+    let many = "create temporary table more as select * from dead_letters;
+        insert into dead_letters
+        select (jsonb_populate_record(more, jsonb_build_object('id', gen_random_uuid()))).*
+        from more, generate_series(1, 5000)";
+    db.stack.execute(many).await;
+    let next = async |tenant| {
+        let search = Search {
+            tenant: Some(tenant),
+            endpoint: Some(endpoint),
+            reason: Some("none of them".into()),
+            ..Search::of(Which::All)
+        };
+        let page = db.store.dead_letters(&search, PageRequest::FIRST).await;
+        page.unwrap().next
+    };
+    assert!(next(tenant).await.is_some(), "there may be older ones");
+    assert_eq!(next(other).await, None);
+}

@@ -2,6 +2,7 @@ use domain::attempt::Trigger;
 use domain::delivery::{Delivery, State};
 use domain::id::DeliveryId;
 use domain::report::{Extent, Standing};
+use store::deliveries::{By, Search};
 use store::{PageRequest, StoreError};
 use uuid::Uuid;
 
@@ -93,11 +94,13 @@ async fn lists_by_event_endpoint_and_state_have_no_gap_and_no_repeat() {
             } else {
                 let read = match list {
                     0 => store.deliveries_of_event(tenant, event.id, page).await,
-                    1 => store.deliveries_of_endpoint(tenant, endpoint, page).await,
+                    1 => {
+                        let search = Search::by(By::Endpoint(endpoint, None));
+                        store.deliveries(tenant, &search, page).await
+                    }
                     _ => {
-                        store
-                            .deliveries_in_state(tenant, State::Delivered, page)
-                            .await
+                        let search = Search::by(By::State(State::Delivered));
+                        store.deliveries(tenant, &search, page).await
                     }
                 };
                 let read = read.unwrap();
@@ -120,6 +123,75 @@ async fn lists_by_event_endpoint_and_state_have_no_gap_and_no_repeat() {
         .deliveries_of_event(other, event.id, PageRequest::FIRST)
         .await;
     assert_eq!(page.unwrap().rows, []);
+}
+
+#[tokio::test]
+async fn deliveries_are_searched_by_endpoint_state_type_and_time() {
+    let db = Db::new().await;
+    let (tenant, other) = (db.tenant().await, db.tenant().await);
+    let (here, there) = (endpoint_id(), endpoint_id());
+    let at = now();
+    let delivered = Standing::Delivered { attempt: number(1) };
+    let held = Standing::Held { attempt: number(1) };
+    let mut reports = Vec::new();
+    for (minute, endpoint, standing) in [
+        (0, here, delivered),
+        (1, here, held),
+        (2, there, held),
+        (3, here, delivered),
+    ] {
+        let mut one = report(&minted(tenant), endpoint, standing);
+        one.at = at + time::Duration::minutes(minute);
+        reports.push(one);
+    }
+    db.store.record_reports(&reports).await.unwrap();
+    let found = async |tenant, search: Search| {
+        let page = db.store.deliveries(tenant, &search, PageRequest::FIRST);
+        let rows = page.await.unwrap().rows;
+        let place = |one: store::deliveries::DeliveryRecord| {
+            let mut reports = reports.iter();
+            reports
+                .position(|report| report.delivery.id == one.delivery.id)
+                .unwrap()
+        };
+        rows.into_iter().map(place).collect::<Vec<_>>()
+    };
+    let at_here = |state| Search::by(By::Endpoint(here, state));
+    assert_eq!(found(tenant, at_here(None)).await, [3, 1, 0]);
+    assert_eq!(found(tenant, at_here(Some(State::Held))).await, [1]);
+    let held = || Search::by(By::State(State::Held));
+    assert_eq!(found(tenant, held()).await, [2, 1]);
+    let since = Some(at + time::Duration::minutes(2));
+    assert_eq!(found(tenant, Search { since, ..held() }).await, [2]);
+    let until = since;
+    assert_eq!(found(tenant, Search { until, ..held() }).await, [1]);
+    let event_type = Some("no.such".parse().unwrap());
+    assert_eq!(
+        found(
+            tenant,
+            Search {
+                event_type,
+                ..held()
+            }
+        )
+        .await,
+        [0; 0]
+    );
+    let event_type = Some(reports[1].event_type.clone());
+    assert_eq!(
+        found(
+            tenant,
+            Search {
+                event_type,
+                ..held()
+            }
+        )
+        .await,
+        [2, 1]
+    );
+    for search in [at_here(None), held()] {
+        assert_eq!(found(other, search).await, [0; 0]);
+    }
 }
 
 #[tokio::test]
@@ -147,4 +219,33 @@ async fn a_replay_waits_until_it_reports() {
     };
     assert_eq!((found.delivery, found.standing), (replay, standing));
     assert_eq!(found.last_attempt, None);
+}
+
+/// A page that looks at as many rows as it may names where the next one begins, and never by what
+/// is another tenant's.
+#[tokio::test]
+async fn a_search_tells_nothing_of_another_tenant() {
+    let db = Db::new().await;
+    let (tenant, other) = (db.tenant().await, db.tenant().await);
+    let endpoint = endpoint_id();
+    let many = format!(
+        "insert into deliveries (day, id, tenant_id, event_id, endpoint_id, event_type, state,
+                                 attempt, rank, trigger, updated_at)
+         select current_date, gen_random_uuid(), '{}', gen_random_uuid(), '{}', 'a.b', 'held', 1, 1,
+                'automatic', now()
+         from generate_series(1, 5001)",
+        tenant.uuid(),
+        endpoint.uuid(),
+    );
+    db.stack.execute(&many).await;
+    let delivered = By::Endpoint(endpoint, Some(State::Delivered));
+    let next = async |tenant| {
+        let search = Search::by(delivered);
+        let page = db.store.deliveries(tenant, &search, PageRequest::FIRST);
+        let page = page.await.unwrap();
+        assert_eq!(page.rows, []);
+        page.next
+    };
+    assert!(next(tenant).await.is_some(), "there may be older ones");
+    assert_eq!(next(other).await, None);
 }

@@ -184,7 +184,10 @@ async fn keys_and_tenants_are_known_until_they_end() {
         .unwrap()
         .authenticate(text.expose())
         .unwrap();
-    assert_eq!((access.by.key, access.reach), (made.id, Reach::Tenant(a)));
+    assert_eq!(
+        (access.by.who.key(), access.reach),
+        (Some(made.id), Reach::Tenant(a))
+    );
     assert!(access.allows(Scope::Publish) && !access.allows(Scope::Manage));
     assert!(live.current().authenticate("phk_other").is_none());
     assert_eq!(live.current().tenant_by_external_id("a"), Some(a));
@@ -193,7 +196,7 @@ async fn keys_and_tenants_are_known_until_they_end() {
     // The external id moves on to another tenant, within one delta.
     db.store.update_tenant(a, &new("b")).await.unwrap();
     let other = db.store.create_tenant(&new("a")).await.unwrap().id;
-    db.store.revoke_api_key(made.id).await.unwrap();
+    db.store.revoke_api_key(made.id, None).await.unwrap();
     let current = live.refresh().await.unwrap();
     assert_eq!(current.tenant_by_external_id("a"), Some(other));
     assert_eq!(current.tenant_by_external_id("b"), Some(a));

@@ -5,6 +5,7 @@ use domain::event::Event;
 use domain::id::{DeliveryId, EndpointId, TenantId};
 use domain::report::{Report, Standing};
 use store::PageRequest;
+use store::deliveries::{By, Search};
 use store::endpoints::{Precondition, Switch};
 use store::held::Release;
 use time::OffsetDateTime;
@@ -68,10 +69,11 @@ impl Paused {
     }
 
     async fn count(&self, state: State) -> usize {
+        let search = Search::by(By::State(state));
         let page = self
             .db
             .store
-            .deliveries_in_state(self.tenant, state, PageRequest::FIRST);
+            .deliveries(self.tenant, &search, PageRequest::FIRST);
         page.await.unwrap().rows.len()
     }
 }

@@ -122,8 +122,8 @@ async fn api_keys_are_shown_once_and_revoked() {
     let secret = &text.expose()[8..];
     assert!(dump.iter().all(|row| !row.get(0).unwrap().contains(secret)));
 
-    db.store.revoke_api_key(key.id).await.unwrap();
-    db.store.revoke_api_key(key.id).await.unwrap();
+    db.store.revoke_api_key(key.id, None).await.unwrap();
+    db.store.revoke_api_key(key.id, None).await.unwrap();
     let listed = db.store.api_keys(PageRequest::FIRST).await.unwrap().rows;
     assert_eq!(listed.len(), 2);
     assert_eq!(listed[0], platform);
@@ -138,7 +138,7 @@ async fn api_keys_are_shown_once_and_revoked() {
     assert!(matches!(error, StoreError::NotFound));
     let error = db
         .store
-        .revoke_api_key(ApiKeyId::from_uuid(Uuid::nil()))
+        .revoke_api_key(ApiKeyId::from_uuid(Uuid::nil()), None)
         .await
         .unwrap_err();
     assert!(matches!(error, StoreError::NotFound));

@@ -1,8 +1,9 @@
-use domain::id::{ApiKeyId, TenantId};
+use domain::id::{ApiKeyId, PersonId, TenantId};
 use domain::limits;
-use store::StoreError;
 use store::api_keys::{NewApiKey, Reach, Scope};
-use store::audit::Actor;
+use store::audit::{Actor, Who};
+use store::people::Identity;
+use store::{PageRequest, StoreError};
 use time::{Duration, OffsetDateTime};
 
 use crate::support::Db;
@@ -37,7 +38,7 @@ async fn a_link_opens_one_session_of_its_tenant() {
         .open_portal_link(link.expose(), now, later)
         .await
         .unwrap();
-    assert_eq!((opened.key, opened.tenant), (key, Some(tenant)));
+    assert_eq!((opened.who, opened.tenant), (Who::Key(key), Some(tenant)));
     assert!(missing(
         store.open_portal_link(link.expose(), now, later).await
     ));
@@ -45,7 +46,7 @@ async fn a_link_opens_one_session_of_its_tenant() {
     let presented = opened.token.expose();
     let access = store.session(presented, now).await.unwrap().unwrap();
     let by = Actor {
-        key,
+        who: Who::Key(key),
         session: Some(opened.id),
     };
     assert_eq!((access.by, access.reach), (by, Reach::Tenant(tenant)));
@@ -62,15 +63,18 @@ async fn a_keys_session_is_as_good_as_the_key_and_ends_with_it() {
     let (store, now) = (&db.store, OffsetDateTime::now_utc());
     let tenant = db.tenant().await;
     let key = key(&db, Reach::Tenant(tenant), &[Scope::Read]).await;
-    let later = now + limits::KEY_SESSION;
+    let later = now + limits::SESSION;
     let opened = store.open_session(key, later).await.unwrap();
     let presented = opened.token.expose();
     let access = store.session(presented, now).await.unwrap().unwrap();
     assert_eq!(access.reach, Reach::Tenant(tenant));
     assert_eq!(access.scopes, [Scope::Read]);
 
-    let session = Some(opened.id);
-    for by in [Actor { key, session }, Actor { key, session: None }] {
+    let in_session = Actor {
+        who: Who::Key(key),
+        session: Some(opened.id),
+    };
+    for by in [in_session, Actor::key(key)] {
         assert!(store.is_allowed_still(by, tenant, now).await.unwrap());
         let is_over = by.session.is_some();
         let later = store.is_allowed_still(by, tenant, later).await.unwrap();
@@ -80,8 +84,8 @@ async fn a_keys_session_is_as_good_as_the_key_and_ends_with_it() {
     }
 
     let link = store.create_portal_link(key, tenant, later).await.unwrap();
-    store.revoke_api_key(key).await.unwrap();
-    let by = Actor { key, session: None };
+    store.revoke_api_key(key, None).await.unwrap();
+    let by = Actor::key(key);
     assert!(!store.is_allowed_still(by, tenant, now).await.unwrap());
     assert_eq!(store.session(presented, now).await.unwrap(), None);
     assert!(missing(store.open_session(key, later).await));
@@ -89,6 +93,83 @@ async fn a_keys_session_is_as_good_as_the_key_and_ends_with_it() {
     assert!(missing(
         store.open_portal_link(link.expose(), now, later).await
     ));
+}
+
+fn ann() -> Identity {
+    Identity {
+        issuer: "https://id.example.com".into(),
+        subject: "248289761001".into(),
+        name: "ann@example.com".into(),
+    }
+}
+
+#[tokio::test]
+async fn a_persons_session_is_what_was_settled_when_they_signed_in() {
+    let db = Db::new().await;
+    let (store, now) = (&db.store, OffsetDateTime::now_utc());
+    let tenant = db.tenant().await;
+    let later = now + limits::SESSION;
+    let scopes = [Scope::Read, Scope::Manage];
+    let mut renamed = ann();
+    renamed.name = "ann.b@example.com".into();
+    let mut sessions = Vec::new();
+    for (identity, reach) in [
+        (ann(), Reach::Tenant(tenant)),
+        (renamed.clone(), Reach::Platform),
+    ] {
+        let person = store.meet(&identity).await.unwrap();
+        let opened = store.open_person_session(person, reach, &scopes, later);
+        let opened = opened.await.unwrap();
+        let access = store.session(opened.token.expose(), now).await.unwrap();
+        let access = access.unwrap();
+        let by = Actor {
+            who: opened.who,
+            session: Some(opened.id),
+        };
+        assert_eq!((access.by, access.reach), (by, reach));
+        assert_eq!(access.scopes, scopes);
+        assert!(store.is_allowed_still(by, tenant, now).await.unwrap());
+        assert!(!store.is_allowed_still(by, tenant, later).await.unwrap());
+        assert_eq!(
+            store.session(opened.token.expose(), later).await.unwrap(),
+            None
+        );
+        sessions.push(opened);
+    }
+    assert_eq!(sessions[0].who, sessions[1].who, "one person");
+    // What customers have is revoked, and developers stay.
+    assert_eq!(store.revoke_portal_links(tenant).await.unwrap(), 0);
+
+    let first = PageRequest {
+        after: None,
+        rows: 1,
+    };
+    let people = store.people(now, first).await.unwrap();
+    let [person] = &people.rows[..] else {
+        panic!("{people:?}")
+    };
+    assert_eq!((&person.identity, person.sessions), (&renamed, 2));
+    assert_eq!(Who::Person(person.id), sessions[0].who);
+    let after = PageRequest {
+        after: people.next,
+        rows: 1,
+    };
+    assert!(people.next.is_none() || store.people(now, after).await.unwrap().rows.is_empty());
+    assert_eq!(
+        store.people(later, first).await.unwrap().rows[0].sessions,
+        0
+    );
+
+    assert_eq!(store.end_sessions_of(person.id).await.unwrap(), 2);
+    let ended = store.session(sessions[0].token.expose(), now).await;
+    assert_eq!(ended.unwrap(), None);
+    let nobody = PersonId::from_uuid(uuid::Uuid::nil());
+    assert!(missing(store.end_sessions_of(nobody).await));
+    let opened = store.open_person_session(nobody, Reach::Platform, &scopes, later);
+    assert!(missing(opened.await));
+    let gone = Reach::Tenant(TenantId::from_uuid(uuid::Uuid::nil()));
+    let opened = store.open_person_session(person.id, gone, &scopes, later);
+    assert!(missing(opened.await));
 }
 
 #[tokio::test]

@@ -93,10 +93,10 @@ pub(crate) struct Changes {
 pub(crate) struct Rate {
     /// Requests a second, 1 to 10,000.
     #[schema(example = 10)]
-    per_second: u32,
+    pub(crate) per_second: u32,
     /// Requests at once after a time without any, 1 to 10,000; as many as a second's, if left out.
     #[schema(example = 20)]
-    burst: Option<u32>,
+    pub(crate) burst: Option<u32>,
 }
 
 impl ToCreate {

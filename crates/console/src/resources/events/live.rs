@@ -7,21 +7,20 @@
 //! **Invariant:** a stream ends with what it was opened by: the key, the session, the tenant.
 
 use std::collections::{HashSet, VecDeque};
-use std::sync::Arc;
 use std::time::Duration;
 
 use axum::extract::State;
+use axum::http::StatusCode;
 use axum::response::sse::{self, KeepAlive, Sse};
 use futures::{Stream, StreamExt, stream};
 use service::problem::Problem;
 use store::events::{EventSummary, Sought};
 use store::{Page, PageRequest, StoreError};
 use time::OffsetDateTime;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Interval, MissedTickBehavior};
-use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
+use super::streams::{Full, Place};
 use super::{Event, Filter};
 use crate::access::{InTenant, Read};
 use crate::api::Api;
@@ -38,28 +37,11 @@ const NEWEST: u16 = 50;
 /// of it and let them in again.
 const REMEMBERED: usize = 500;
 
-/// The most streams of a console at once: each asks the record two questions a second.
-const STREAMS: usize = 64;
+/// How soon a tenant that has all its streams open may ask for another, in seconds.
+const RETRY_AFTER_S: u32 = 10;
 
 /// How often an idle stream says that it is there; proxies often close after a minute.
 const HEARTBEAT: Duration = Duration::from_secs(15);
-
-/// The places for streams, and when all of them end.
-#[derive(Clone)]
-pub(crate) struct Streams {
-    places: Arc<Semaphore>,
-    stop: CancellationToken,
-}
-
-impl Streams {
-    /// Places for streams until `stop`.
-    pub(crate) fn new(stop: CancellationToken) -> Self {
-        Self {
-            places: Arc::new(Semaphore::new(STREAMS)),
-            stop,
-        }
-    }
-}
 
 /// What a stream has told, the latest last.
 #[derive(Default)]
@@ -100,14 +82,14 @@ struct Feed {
     sought: Sought,
     told: Told,
     looks: Interval,
-    _place: OwnedSemaphorePermit,
+    _place: Place,
 }
 
 impl Feed {
     /// What is new by the next look; none when the stream ends. A record that is away for a moment
     /// has nothing new.
     async fn next(&mut self) -> Option<Vec<Event>> {
-        let stop = self.api.streams.stop.clone();
+        let stop = self.api.streams.stop().clone();
         stop.run_until_cancelled(self.looks.tick()).await?;
         match self.look().await {
             Ok(new) => new,
@@ -143,6 +125,7 @@ impl Feed {
         ("since" = Option<String>, Query, description = "RFC 3339"),
         ("until" = Option<String>, Query, description = "RFC 3339")),
     responses((status = 200, content_type = "text/event-stream", body = String), (status = 400), (status = 404),
+        (status = 429, description = "the tenant has 16 streams open, which is all that one may have"),
         (status = 503, description = "too many streams are open")))]
 pub(crate) async fn follow(
     at: InTenant<Read>,
@@ -150,8 +133,7 @@ pub(crate) async fn follow(
     Query(filter): Query<Filter>,
 ) -> Result<Sse<impl Stream<Item = Result<sse::Event, axum::Error>>>, Problem> {
     let sought = filter.sought()?;
-    let place = Arc::clone(&api.streams.places).try_acquire_owned();
-    let place = place.map_err(|_| problem::unavailable("too many streams are open: try again"))?;
+    let place = api.streams.take(at.tenant).map_err(refusal)?;
     let mut looks = tokio::time::interval(LOOK);
     looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let feed = Feed {
@@ -171,6 +153,18 @@ pub(crate) async fn follow(
         told.json_data(event)
     });
     Ok(Sse::new(told).keep_alive(KeepAlive::new().interval(HEARTBEAT)))
+}
+
+fn refusal(full: Full) -> Problem {
+    match full {
+        Full::Console => problem::unavailable("too many streams are open: try again"),
+        Full::Tenant => {
+            let detail = "as many streams of this tenant are open as one may have: close another";
+            let status = StatusCode::TOO_MANY_REQUESTS;
+            Problem::new(status, "too-many", "Too many streams", detail)
+                .retry_after_s(RETRY_AFTER_S)
+        }
+    }
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// What stands for the parts that a statement is made of when it is run; each gives a variant.
-const PARTS: [(&str, &[&str]); 3] = [
+const PARTS: [(&str, &[&str]); 4] = [
     (
         "{narrow}",
         &[
@@ -15,6 +15,10 @@ const PARTS: [(&str, &[&str]); 3] = [
             "$4::uuid is null and resolved_at is null",
             "$4::uuid is null",
         ],
+    ),
+    (
+        "{by}",
+        &["endpoint_id = $4", "tenant_id = $4 and state = 'delivered'"],
     ),
     ("{sums}", &["tenant_id = $1", "tenant_id is null"]),
     ("{own}", &[" and tenant_id = $1", ""]),
