@@ -173,8 +173,8 @@ async fn a_thousand_endpoints_of_a_slow_host_share_its_places() {
     }
     world.drained(&queue::dispatch_fresh(shard())).await;
     receiver.wait_for(16, SOON).await;
+    // They hang for longer than anybody waits for the dispatcher's end: nobody waits for it.
     assert_eq!(receiver.requests().len(), 16);
-    world.stop().await;
 }
 
 /// Six slow endpoints at one host: all of them together get twice its cap, and no more.
