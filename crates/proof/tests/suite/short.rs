@@ -38,7 +38,8 @@ async fn nothing_accepted_is_lost_whatever_happens() {
         .unwrap();
     println!("{report}");
     assert!(report.is_safe(), "{report}");
-    assert_eq!(report.kills, FAULTS.iter().map(|one| one.kills()).sum());
+    let kills: usize = FAULTS.iter().map(|one| one.kills()).sum();
+    assert_eq!(report.kills, kills);
     assert!(report.findings.accepted as u64 >= EVENTS);
     assert!(
         report.findings.dead_letters > 0,
