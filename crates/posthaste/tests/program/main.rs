@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that fails here says where")]
 
 mod accessibility;
+mod alerts;
 mod configuration;
 mod contract;
 mod dead_letters;
@@ -31,6 +32,7 @@ mod publishing;
 mod quarantine;
 mod recovery;
 mod replays;
+mod restarts;
 mod retrying;
 mod scene;
 mod schemas;
