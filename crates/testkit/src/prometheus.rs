@@ -125,11 +125,11 @@ impl Prometheus {
             .collect()
     }
 
-    /// The values that a query has now.
+    /// What a query finds now: the labels of each series, and its value.
     ///
     /// # Panics
     /// When it doesn't answer, or can't read the query.
-    pub async fn values(&self, query: &str) -> Vec<f64> {
+    pub async fn series(&self, query: &str) -> Vec<(String, f64)> {
         let mut url = url::Url::parse(&self.url).expect("it is a URL");
         url.set_path("/api/v1/query");
         url.query_pairs_mut().append_pair("query", query);
@@ -137,9 +137,12 @@ impl Prometheus {
         let text = String::from_utf8_lossy(&answer);
         assert_eq!(status, StatusCode::OK, "{query}: {text}");
         let answer: Value = serde_json::from_slice(&answer).expect("it answers in JSON");
-        let samples = answer["data"]["result"].as_array().into_iter().flatten();
-        samples
-            .filter_map(|sample| sample["value"][1].as_str()?.parse().ok())
+        let found = answer["data"]["result"].as_array().into_iter().flatten();
+        found
+            .filter_map(|one| {
+                let value = one["value"][1].as_str()?.parse().ok()?;
+                Some((one["metric"].to_string(), value))
+            })
             .collect()
     }
 }

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that fails here says where")]
 
 mod accessibility;
+mod alerts;
 mod canaries;
 mod catalogue;
 mod configuration;
@@ -35,6 +36,7 @@ mod quarantine;
 mod receivers;
 mod recovery;
 mod replays;
+mod restarts;
 mod retrying;
 mod scene;
 mod schemas;

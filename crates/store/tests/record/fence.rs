@@ -14,7 +14,12 @@ use crate::support::{Db, answered, matched, minted, report};
 
 /// What names a tenant and is not behind the fence: it asks who may do what, or who did what, of
 /// tables that the role can't read at all.
-const OPEN: [&str; 4] = ["tenant", "is_allowed_still", "api_keys_of", "audit_entries_of"];
+const OPEN: [&str; 4] = [
+    "tenant",
+    "is_allowed_still",
+    "api_keys_of",
+    "audit_entries_of",
+];
 
 /// What a tenant can read.
 const TABLES: [&str; 7] = [
