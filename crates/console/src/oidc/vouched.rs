@@ -40,7 +40,7 @@ pub(crate) struct Vouched {
     /// None where nothing is said of groups.
     pub(crate) groups: Option<Vec<String>>,
     /// What else they may be called by.
-    called: Option<String>,
+    pub(super) called: Option<String>,
 }
 
 /// What one set of claims says: an ID token's, or userinfo's.
