@@ -4,6 +4,7 @@
 use axum::http::Method;
 use bytes::Bytes;
 use serde_json::{Value, json};
+use store::people::Identity;
 use testkit::Fetched;
 
 use crate::access::Ids;
@@ -44,6 +45,7 @@ fn action(method: &Method, template: &str) -> &'static str {
         ("POST", "/dead-letters/replay") => "dead_letters.replayed",
         ("POST", "/api-keys") => "api_key.created",
         ("DELETE", "/api-keys/{key}") => "api_key.revoked",
+        ("DELETE", "/people/{person}/sessions") => "person.signed_out",
         ("PUT", "/event-types/{name}") => "event_type.saved",
         ("DELETE", "/event-types/{name}") => "event_type.archived",
         ("PUT", "/settings") => "settings.changed",
@@ -93,6 +95,15 @@ async fn done(world: &World, operation: &Operation) -> Fetched {
     if operation.template.contains("{key}") {
         let new = json!({"name": "x", "scopes": ["read"]});
         ids = ids.with("key", &made(world, "/v1/api-keys", new).await);
+    }
+    if operation.template.contains("{person}") {
+        let identity = Identity {
+            issuer: "https://login.example.com".to_owned(),
+            subject: "ann".to_owned(),
+            name: "Ann".to_owned(),
+        };
+        let person = world.store.meet(&identity).await.unwrap();
+        ids = ids.with("person", &person.to_string());
     }
     let delivery = ids.value("delivery").to_owned();
     let request = world

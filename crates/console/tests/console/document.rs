@@ -95,8 +95,10 @@ fn sources(folder: &Path) -> Vec<PathBuf> {
     let below = |path: PathBuf| {
         if path.is_dir() {
             sources(&path)
-        } else {
+        } else if path.extension().is_some_and(|one| one == "rs") {
             vec![path]
+        } else {
+            Vec::new()
         }
     };
     paths.flat_map(below).collect()

@@ -259,6 +259,7 @@ async fn a_replay_is_paused_resumed_sped_up_and_cancelled() {
     let actions = audit["data"].as_array().unwrap().iter().rev();
     let actions: Vec<_> = actions.map(|one| one["action"].clone()).collect();
     let expected = [
+        "endpoint.created",
         "replay.created",
         "replay.paused",
         "replay.resumed",

@@ -34,7 +34,7 @@ async fn hostile_receivers_are_recorded_shown_and_logged_without_harm() {
     cluster.make("/v1/tenants", &tenant).await;
     let canary = behaviour::canary().await;
     let mut rows = Vec::new();
-    for behaviour in all(&canary).await {
+    for behaviour in Box::pin(all(&canary)).await {
         rows.push(Row::start(&cluster, behaviour).await);
     }
     let comes_back = comes_back(&cluster).await;

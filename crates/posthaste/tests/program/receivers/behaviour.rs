@@ -82,7 +82,7 @@ impl Expected {
 pub(crate) async fn all(canary: &Receiver) -> Vec<Behaviour> {
     let mut all = slow().await;
     all.extend(broken().await);
-    all.extend(endless().await);
+    all.extend(Box::pin(endless()).await);
     all.extend(strange().await);
     all.extend(redirecting(canary).await);
     all.extend(over_tls().await);
