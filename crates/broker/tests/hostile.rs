@@ -1,11 +1,6 @@
 //! Headers that were made to break whoever reads them: the message is read like any other, can be
 //! parked, and those behind it have their turn.
 
-#![expect(
-    clippy::unwrap_used,
-    reason = "all of it is tests; the lint knows functions marked as tests alone"
-)]
-
 mod support;
 
 use broker::topology::queue;

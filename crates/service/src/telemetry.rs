@@ -313,7 +313,7 @@ mod tests {
 
     #[test]
     fn a_log_that_takes_nothing_keeps_nobody_waiting() {
-        let (let_go, stuck) = mpsc::channel();
+        let (let_go, stuck) = mpsc::sync_channel::<()>(0);
         let (mut writer, guard) = writer(Stuck(stuck));
         let dropped = writer.error_counter();
         for _ in 0..3 * WAITING_LINES {
