@@ -22,18 +22,21 @@ fn sources(folder: &Path) -> Vec<(String, String)> {
     found
 }
 
+/// The names of modules with tests of the code that they are beside.
+const BESIDE: [&str; 2] = ["tests", "fuzz"];
+
 /// Whether there is a test `crate::module::name`.
 fn exists(test: &str) -> bool {
     let mut parts: Vec<&str> = test.split("::").collect();
     let (crate_name, name) = (parts.remove(0), parts.pop().unwrap());
     let folder = root().join("crates").join(crate_name);
     // Tests beside the code are a module of their own, in the same file or in one beside it.
-    parts.retain(|part| *part != "tests");
+    parts.retain(|part| !BESIDE.contains(part));
     let is_module = |path: &str, module: &str| {
         let path = Path::new(path).with_extension("");
-        let beside = format!("{module}_tests");
+        let beside = BESIDE.map(|kind| format!("{module}_{kind}"));
         path.iter()
-            .any(|part| part == module || part == beside.as_str())
+            .any(|part| part == module || beside.iter().any(|beside| part == beside.as_str()))
     };
     folder.is_dir()
         && sources(&folder).iter().any(|(path, text)| {
