@@ -6,6 +6,12 @@ use time::OffsetDateTime;
 use time::macros::datetime;
 use uuid::Uuid;
 
+/// The most rows that a page of a search looks at.
+pub(crate) const LOOKED_AT: i64 = 5_000;
+
+/// Where a window begins that has no beginning.
+pub(crate) const BEGINNING: OffsetDateTime = datetime!(0001-01-01 0:00 UTC);
+
 /// The place in a list after which a page begins: its last row's instant and identifier.
 ///
 /// Its text form is the API's affair.

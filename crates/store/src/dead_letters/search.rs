@@ -8,19 +8,15 @@ use deadpool_postgres::GenericClient;
 use domain::event_type::EventType;
 use domain::id::{DeadLetterId, EndpointId, Id, TenantId};
 use time::OffsetDateTime;
-use time::macros::datetime;
 use tokio_postgres::Row;
 use uuid::Uuid;
 
 use super::{DeadLetterKind, DeadLetterSummary, event_type, resolved};
 use crate::error::StoreError;
 use crate::fence::fence;
-use crate::page::{Cursor, Page, PageRequest};
+use crate::page::{BEGINNING, Cursor, LOOKED_AT, Page, PageRequest};
 use crate::pool::Store;
 use crate::sql::{get, id, named, optional_id, row, rows};
-
-/// The most rows that a page looks at.
-const LOOKED_AT: i64 = 5_000;
 
 /// Which dead letters; what is none selects all.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -195,7 +191,7 @@ async fn look<C: GenericClient>(
         order by created_at desc, id desc limit 1 offset $5"
     );
     let Cursor { at, id: place } = after;
-    let since = search.since.unwrap_or(datetime!(0001-01-01 0:00 UTC));
+    let since = search.since.unwrap_or(BEGINNING);
     let tenant = search.tenant.map(Id::uuid);
     let kind = search.kind.map(DeadLetterKind::as_str);
     let event_type = search.event_type.as_ref().map(EventType::as_str);

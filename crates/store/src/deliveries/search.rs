@@ -8,19 +8,15 @@ use domain::delivery::State;
 use domain::event_type::EventType;
 use domain::id::{EndpointId, TenantId};
 use time::OffsetDateTime;
-use time::macros::datetime;
 use tokio_postgres::Row;
 use uuid::Uuid;
 
 use super::{DeliveryRecord, delivery_record};
 use crate::error::StoreError;
 use crate::fence::fence;
-use crate::page::{Cursor, Page, PageRequest};
+use crate::page::{BEGINNING, Cursor, LOOKED_AT, Page, PageRequest};
 use crate::pool::Store;
 use crate::sql::{get, row, rows};
-
-/// The most rows that a page looks at.
-const LOOKED_AT: i64 = 5_000;
 
 /// Which of a tenant's deliveries; what is none selects all.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -111,7 +107,7 @@ impl Store {
             order by updated_at desc, id desc limit 1 offset $5"
         );
         let Cursor { at, id } = page.below().before(search.until);
-        let since = search.since.unwrap_or(datetime!(0001-01-01 0:00 UTC));
+        let since = search.since.unwrap_or(BEGINNING);
         let event_type = search.event_type.as_ref().map(EventType::as_str);
         let (of, most) = (tenant.uuid(), page.limit());
         self.bounded(async {

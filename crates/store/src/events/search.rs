@@ -6,13 +6,12 @@
 use domain::event_type::EventType;
 use domain::id::TenantId;
 use time::OffsetDateTime;
-use time::macros::datetime;
 use tokio_postgres::types::ToSql;
 
 use super::{EventSummary, summary};
 use crate::error::StoreError;
 use crate::fence::fence;
-use crate::page::{Cursor, Page, PageRequest};
+use crate::page::{BEGINNING, Cursor, Page, PageRequest};
 use crate::pool::Store;
 use crate::sql::rows;
 
@@ -53,7 +52,7 @@ impl Store {
               and accepted_at >= $6 and day >= $7 and event_type = $8
             order by accepted_at desc, id desc limit $5";
         let Cursor { at, id } = page.below().before(sought.until);
-        let since = sought.since.unwrap_or(datetime!(0001-01-01 0:00 UTC));
+        let since = sought.since.unwrap_or(BEGINNING);
         let (first, last) = (since.to_utc().date(), at.to_utc().date());
         let (named, limit) = (tenant.uuid(), page.limit());
         self.bounded(async {
