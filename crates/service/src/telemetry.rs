@@ -157,8 +157,7 @@ impl Telemetry {
             endpoint,
             protocol: config.otlp_protocol,
         });
-        let fetched_only = config.otlp_metrics == MetricsExporter::None;
-        let metrics_to = collector.filter(|_| !fetched_only);
+        let metrics_to = collector.filter(|_| config.otlp_metrics == MetricsExporter::Otlp);
         let meter = meter(&registry, metrics_to, resource.clone())?;
         let tracer = collector
             .map(|collector| collector.traces(config.trace_share, resource))
