@@ -4,7 +4,7 @@
 use std::fmt;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, ensure};
+use anyhow::ensure;
 use broker::topology::Route;
 use broker::{Broker, Config, Outgoing, Publisher};
 use bytes::Bytes;
@@ -12,6 +12,7 @@ use clap::Args;
 use secrecy::SecretString;
 use serde_json::{Value, json};
 use testkit::cluster::Role;
+use testkit::total;
 use wire::MessageType;
 use wire::inbox::{InboxEvent, encode, encode_batch};
 
@@ -129,9 +130,8 @@ impl Ingest {
         way: Way,
         events: usize,
     ) -> anyhow::Result<Duration> {
-        let accepted =
-            Counter::read(trial, Role::Ingest, "posthaste_ingest_accepted_total").await?;
-        let recorded = Counter::read(trial, Role::Fanout, "posthaste_fanout_events_total").await?;
+        let accepted = Counter::read(trial, Role::Ingest, "posthaste_ingest_accepted_total").await;
+        let recorded = Counter::read(trial, Role::Fanout, "posthaste_fanout_events_total").await;
         let began = Instant::now();
         self.publish(trial, inbox, way, events).await?;
         accepted.grown(trial, events).await?;
@@ -190,29 +190,20 @@ struct Counter {
 }
 
 impl Counter {
-    async fn read(trial: &Trial, role: Role, name: &'static str) -> anyhow::Result<Self> {
-        let was = Self::value(trial, role, name).await?;
-        Ok(Self { role, name, was })
+    async fn read(trial: &Trial, role: Role, name: &'static str) -> Self {
+        let was = Self::value(trial, role, name).await;
+        Self { role, name, was }
     }
 
-    async fn value(trial: &Trial, role: Role, name: &str) -> anyhow::Result<f64> {
-        let metrics = trial.cluster.metrics(role).await;
-        let mut sum = 0.0;
-        for line in metrics.lines() {
-            let Some(rest) = line.strip_prefix(name) else {
-                continue;
-            };
-            let value = rest.rsplit(' ').next().unwrap_or_default();
-            sum += value.parse::<f64>().context("a counter is a number")?;
-        }
-        Ok(sum)
+    async fn value(trial: &Trial, role: Role, name: &str) -> f64 {
+        total(&trial.cluster.metrics(role).await, name)
     }
 
     /// Returns when it has grown by so many.
     async fn grown(&self, trial: &Trial, by: usize) -> anyhow::Result<()> {
         let target = self.was + rate(u64::try_from(by)?, Duration::from_secs(1));
         let began = Instant::now();
-        while Self::value(trial, self.role, self.name).await? < target {
+        while Self::value(trial, self.role, self.name).await < target {
             ensure!(began.elapsed() < PATIENCE, "{} did not grow", self.name);
             tokio::time::sleep(LOOK).await;
         }

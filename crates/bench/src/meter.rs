@@ -57,11 +57,9 @@ fn sum(pids: impl Iterator<Item = u32>) -> Usage {
     let zero = Usage {
         cpu: Duration::ZERO,
         peak_bytes: 0,
-        resident_bytes: 0,
     };
     pids.map(usage).fold(zero, |sum, one| Usage {
         cpu: sum.cpu + one.cpu,
         peak_bytes: sum.peak_bytes + one.peak_bytes,
-        resident_bytes: sum.resident_bytes + one.resident_bytes,
     })
 }

@@ -169,12 +169,6 @@ impl BrokerAdmin {
         self.expect(Method::PUT, &path, Some(body)).await;
     }
 
-    /// Takes a policy back.
-    pub async fn delete_policy(&self, name: &str) {
-        let path = ["policies", &self.vhost, name];
-        self.expect(Method::DELETE, &path, None).await;
-    }
-
     /// Lets the virtual host's user write only to what matches.
     pub async fn restrict_writes(&self, pattern: &str) {
         let body = json!({"configure": ".*", "write": pattern, "read": ".*"});

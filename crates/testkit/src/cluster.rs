@@ -238,26 +238,7 @@ impl Cluster {
             Role::Fanout | Role::Dispatcher | Role::Recorder => &mut command,
         };
         command.args(self.arguments.get(&role).into_iter().flatten());
-        Instance::spawn(command, role, listen, log)
-    }
-
-    /// Puts another in the place of a role's process; gives the one that was there.
-    ///
-    /// # Panics
-    /// When it isn't running.
-    pub fn replace(&mut self, role: Role, instance: Instance) -> Instance {
-        self.ports.insert(role, instance.listen);
-        let before = self.running.insert(role, instance);
-        before.expect("the role runs")
-    }
-
-    /// A role's process.
-    ///
-    /// # Panics
-    /// When it isn't running.
-    #[must_use]
-    pub fn instance(&self, role: Role) -> &Instance {
-        &self.running[&role]
+        Instance::spawn(command, role, log)
     }
 
     /// Where a role's operators' port is.

@@ -10,8 +10,6 @@ pub struct Usage {
     pub cpu: Duration,
     /// The most memory it had resident, in bytes.
     pub peak_bytes: u64,
-    /// What it has resident now, in bytes.
-    pub resident_bytes: u64,
 }
 
 /// What a process has used, by `/proc`.
@@ -36,14 +34,10 @@ pub fn usage(pid: u32) -> Usage {
         .filter_map(|field| field.parse::<f64>().ok())
         .sum();
     let status = read("status");
-    let bytes = |name: &str| {
-        let line = status.lines().find_map(|line| line.strip_prefix(name));
-        let kib = line.and_then(|text| text.trim().trim_end_matches(" kB").parse::<u64>().ok());
-        kib.unwrap_or(0) * 1024
-    };
+    let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    let kib = peak.and_then(|text| text.trim().trim_end_matches(" kB").parse::<u64>().ok());
     Usage {
         cpu: Duration::from_secs_f64(ticks / TICKS_PER_SECOND),
-        peak_bytes: bytes("VmHWM:"),
-        resident_bytes: bytes("VmRSS:"),
+        peak_bytes: kib.unwrap_or(0) * 1024,
     }
 }

@@ -8,7 +8,7 @@ use broker::topology::{Route, Topology, queue};
 use broker::{Broker, Config, Consumer, ConsumerOptions, Outgoing, Publisher};
 use bytes::Bytes;
 use domain::limits;
-use domain::shard::Shards;
+use domain::shard::{Shard, Shards};
 use sandbox::Servers;
 use secrecy::SecretString;
 use testkit::Stack;
@@ -36,21 +36,8 @@ pub(crate) async fn rate_of(servers: &Servers, work: Work) -> anyhow::Result<f64
         fan_out,
         payload_bytes,
     } = work;
-    let stack = Stack::on(servers.access()).await;
-    let broker = Broker::new(&Config::new(SecretString::from(stack.amqp_url()), "bench"))?;
-    let shards = Shards::new(1).context("one is a number of shards")?;
-    broker.declare(&Topology::new(shards)).await?;
-    let shard = shards.all().next().context("there is a shard")?;
-
-    let stop = CancellationToken::new();
-    let consumer = |queue: String| {
-        let options = ConsumerOptions {
-            queue,
-            prefetch: 2 * u16::try_from(WINDOW).unwrap_or(u16::MAX),
-            name: "bench".to_owned(),
-        };
-        broker.consumer(options, stop.clone())
-    };
+    let alone = Alone::on(servers).await?;
+    let shard = alone.shard;
     let filler = |bytes: usize| Bytes::from(vec![b'x'; bytes]);
     let in_message = limits::DELIVERIES_PER_MESSAGE;
     let events = filler(payload_bytes * in_message);
@@ -61,22 +48,24 @@ pub(crate) async fn rate_of(servers: &Servers, work: Work) -> anyhow::Result<f64
     let messages = event_messages * fan_out;
 
     let mut hops = JoinSet::new();
+    let dispatch = outgoing(Route::dispatch_now(shard), &dispatches);
     hops.spawn(pass_on(
-        consumer(queue::fanout(shard)),
-        broker.publisher("fanout"),
-        outgoing(Route::dispatch_now(shard), &dispatches),
+        alone.consumer(queue::fanout(shard)),
+        alone.broker.publisher("fanout"),
+        move |_| dispatch.clone(),
         event_messages,
         fan_out,
     ));
+    let report = outgoing(Route::results(), &reports);
     hops.spawn(pass_on(
-        consumer(queue::dispatch_fresh(shard)),
-        broker.publisher("dispatcher"),
-        outgoing(Route::results(), &reports),
+        alone.consumer(queue::dispatch_fresh(shard)),
+        alone.broker.publisher("dispatcher"),
+        move |_| report.clone(),
         messages,
         1,
     ));
-    hops.spawn(take(consumer(queue::results()), messages));
-    let first = broker.publisher("ingest");
+    hops.spawn(take(alone.consumer(queue::results()), messages));
+    let first = alone.broker.publisher("ingest");
     let began = Instant::now();
     let all = async {
         publish(
@@ -92,12 +81,45 @@ pub(crate) async fn rate_of(servers: &Servers, work: Work) -> anyhow::Result<f64
     };
     tokio::time::timeout(PATIENCE, all).await??;
     let took = began.elapsed();
-    stop.cancel();
+    alone.stop.cancel();
     let passed = u64::try_from(messages * in_message)?;
     Ok(rate(passed, took))
 }
 
-fn outgoing(route: Route, body: &Bytes) -> Outgoing {
+/// A broker with the queues of one shard, and nobody else at them.
+pub(super) struct Alone {
+    pub(super) broker: Broker,
+    pub(super) shard: Shard,
+    /// Ends what consumes.
+    pub(super) stop: CancellationToken,
+    _stack: Stack,
+}
+
+impl Alone {
+    pub(super) async fn on(servers: &Servers) -> anyhow::Result<Self> {
+        let stack = Stack::on(servers.access()).await;
+        let broker = Broker::new(&Config::new(SecretString::from(stack.amqp_url()), "bench"))?;
+        let shards = Shards::ONE;
+        broker.declare(&Topology::new(shards)).await?;
+        Ok(Self {
+            broker,
+            shard: shards.all().next().context("there is a shard")?,
+            stop: CancellationToken::new(),
+            _stack: stack,
+        })
+    }
+
+    pub(super) fn consumer(&self, queue: String) -> Consumer {
+        let options = ConsumerOptions {
+            queue,
+            prefetch: 2 * u16::try_from(WINDOW).unwrap_or(u16::MAX),
+            name: "bench".to_owned(),
+        };
+        self.broker.consumer(options, self.stop.clone())
+    }
+}
+
+pub(super) fn outgoing(route: Route, body: &Bytes) -> Outgoing {
     Outgoing::new(route, body.clone(), "bench", wire::CONTENT_TYPE)
 }
 
@@ -121,19 +143,20 @@ pub(crate) async fn publish(
     Ok(())
 }
 
-/// Publishes `each` messages for each that comes, and acknowledges that when they are confirmed.
-async fn pass_on(
+/// Publishes what is made of each message that comes, `each` times, and acknowledges it when they
+/// are confirmed.
+pub(super) async fn pass_on(
     mut consumer: Consumer,
     publisher: Publisher,
-    message: Outgoing,
+    make: impl Fn(&Bytes) -> Outgoing,
     messages: usize,
     each: usize,
 ) -> anyhow::Result<()> {
     let mut under_way = JoinSet::new();
     for _ in 0..messages {
         let received = consumer.next().await.context("the consumer has stopped")?;
-        let (_, acker) = received.into_parts();
-        let (publisher, message) = (publisher.clone(), message.clone());
+        let (delivered, acker) = received.into_parts();
+        let (publisher, message) = (publisher.clone(), make(&delivered.body));
         under_way.spawn(async move {
             publish(&publisher, &message, each).await?;
             acker.ack().await;

@@ -4,17 +4,14 @@
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
-use broker::topology::{Route, Topology, queue};
-use broker::{Broker, Config, Consumer, ConsumerOptions, Outgoing, Publisher};
+use broker::Consumer;
+use broker::topology::{Route, queue};
 use bytes::Bytes;
-use domain::shard::Shards;
 use sandbox::Servers;
-use secrecy::SecretString;
 use store::events::NewEvent;
-use testkit::Stack;
 use tokio::task::JoinSet;
-use tokio_util::sync::CancellationToken;
 
+use super::broker::{Alone, outgoing, pass_on};
 use super::http::Bare;
 use super::postgres::{Record, endpoints};
 use crate::latency::Latency;
@@ -31,6 +28,13 @@ pub(crate) struct Pace {
 }
 
 impl Pace {
+    /// When each call is due, after the first.
+    fn times(self) -> impl Iterator<Item = Duration> {
+        (0u32..)
+            .map(move |number| Duration::from_secs(1) * number / self.per_second)
+            .take_while(move |due| *due < self.lasting)
+    }
+
     /// Calls at each time, whether or not the earlier calls have ended; what each took since it was
     /// due.
     async fn each<F>(self, mut call: impl FnMut() -> F) -> anyhow::Result<Vec<Duration>>
@@ -38,11 +42,7 @@ impl Pace {
         F: Future<Output = anyhow::Result<()>> + Send + 'static,
     {
         let (began, mut calls) = (tokio::time::Instant::now(), JoinSet::new());
-        for number in 0u32.. {
-            let due = Duration::from_secs(1) * number / self.per_second;
-            if due >= self.lasting {
-                break;
-            }
+        for due in self.times() {
             tokio::time::sleep_until(began + due).await;
             let (due, call) = (began + due, call());
             calls.spawn(async move { call.await.map(|()| due.elapsed()) });
@@ -56,42 +56,31 @@ impl Pace {
 
     /// A message from its publication to its arrival behind two queues.
     pub(crate) async fn queues(self, servers: &Servers) -> anyhow::Result<Latency> {
-        let stack = Stack::on(servers.access()).await;
-        let config = Config::new(SecretString::from(stack.amqp_url()), "bench");
-        let broker = Broker::new(&config)?;
-        let shards = Shards::ONE;
-        broker.declare(&Topology::new(shards)).await?;
-        let shard = shards.all().next().context("there is a shard")?;
-        let stop = CancellationToken::new();
-        let consumer = |queue| {
-            let (prefetch, name) = (256, "bench".to_owned());
-            let options = ConsumerOptions {
-                queue,
-                prefetch,
-                name,
-            };
-            broker.consumer(options, stop.clone())
-        };
+        let alone = Alone::on(servers).await?;
+        let (shard, messages) = (alone.shard, self.times().count());
         let passing = tokio::spawn(pass_on(
-            consumer(queue::fanout(shard)),
-            broker.publisher("fanout"),
-            Route::dispatch_now(shard),
+            alone.consumer(queue::fanout(shard)),
+            alone.broker.publisher("fanout"),
+            move |body| outgoing(Route::dispatch_now(shard), body),
+            messages,
+            1,
         ));
         let began = Instant::now();
-        let arriving = tokio::spawn(arrivals(consumer(queue::dispatch_fresh(shard)), began));
-        let publisher = broker.publisher("ingest");
+        let consumer = alone.consumer(queue::dispatch_fresh(shard));
+        let arriving = tokio::spawn(arrivals(consumer, began, messages));
+        let publisher = alone.broker.publisher("ingest");
         let payload_bytes = self.payload_bytes;
         self.each(|| {
             let mut body = began.elapsed().as_nanos().to_be_bytes().to_vec();
             body.resize(payload_bytes.max(body.len()), b'x');
             let publisher = publisher.clone();
-            let message = outgoing(Route::events(shard), body.into());
+            let message = outgoing(Route::events(shard), &body.into());
             async move { Ok(publisher.publish(message).await?) }
         })
         .await?;
-        stop.cancel();
         passing.await.context("passing on panicked")??;
-        let took = arriving.await.context("taking panicked")?;
+        let took = arriving.await.context("taking panicked")??;
+        alone.stop.cancel();
         Ok(Latency::of_durations(took))
     }
 
@@ -126,33 +115,15 @@ impl Pace {
     }
 }
 
-fn outgoing(route: Route, body: Bytes) -> Outgoing {
-    Outgoing::new(route, body, "bench", wire::CONTENT_TYPE)
-}
-
-/// Publishes what comes once more, and acknowledges it when that is confirmed.
-async fn pass_on(mut consumer: Consumer, publisher: Publisher, route: Route) -> anyhow::Result<()> {
-    let mut under_way = JoinSet::new();
-    while let Some(received) = consumer.next().await {
-        let (delivered, acker) = received.into_parts();
-        let message = outgoing(route.clone(), delivered.body);
-        let publisher = publisher.clone();
-        under_way.spawn(async move {
-            publisher.publish(message).await?;
-            acker.ack().await;
-            anyhow::Ok(())
-        });
-    }
-    while let Some(passed) = under_way.join_next().await {
-        passed??;
-    }
-    Ok(())
-}
-
 /// How old each message was on its arrival. Its body begins with the nanoseconds since `began`.
-async fn arrivals(mut consumer: Consumer, began: Instant) -> Vec<Duration> {
+async fn arrivals(
+    mut consumer: Consumer,
+    began: Instant,
+    messages: usize,
+) -> anyhow::Result<Vec<Duration>> {
     let mut took = Vec::new();
-    while let Some(received) = consumer.next().await {
+    for _ in 0..messages {
+        let received = consumer.next().await.context("the consumer has stopped")?;
         let now = began.elapsed();
         let (delivered, acker) = received.into_parts();
         if let Some(nanos) = delivered.body.first_chunk() {
@@ -162,5 +133,5 @@ async fn arrivals(mut consumer: Consumer, began: Instant) -> Vec<Duration> {
         }
         acker.ack().await;
     }
-    took
+    Ok(took)
 }

@@ -40,16 +40,6 @@ pub(crate) fn families(text: &str) -> BTreeMap<String, Family> {
     families
 }
 
-/// The sum of a metric's series; 0 where there are none.
-pub(crate) fn total(text: &str, metric: &str) -> f64 {
-    let of_metric = text.lines().filter(|line| {
-        let rest = line.strip_prefix(metric);
-        rest.is_some_and(|rest| rest.starts_with(['{', ' ']))
-    });
-    let values = of_metric.filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok());
-    values.sum()
-}
-
 /// `a="b",c="d"`, where no value has a quote in it: ours are bounded names.
 pub(crate) fn pairs(text: &str) -> Vec<(String, String)> {
     let mut pairs = Vec::new();

@@ -9,11 +9,10 @@ use std::time::Duration;
 use serde_json::json;
 use testkit::cluster::{Instance, Role};
 use testkit::receiver::{Receiver, Respond};
-use testkit::{Cluster, Stack, eventually};
+use testkit::{Cluster, Stack, eventually, total};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use crate::exposition::total;
 use crate::support::{PROGRAM, Publisher};
 
 const DEADLINE: Duration = Duration::from_secs(120);

@@ -27,14 +27,12 @@ pub struct Instance {
     child: Child,
     process: Process,
     ops: u16,
-    /// Where it serves, if its role does.
-    pub(super) listen: u16,
     log: Log,
 }
 
 impl Instance {
-    /// Runs this command, which serves at the port `listen` if its role does.
-    pub(super) fn spawn(mut command: Command, role: Role, listen: u16, log: &Log) -> Self {
+    /// Runs this command.
+    pub(super) fn spawn(mut command: Command, role: Role, log: &Log) -> Self {
         let ops = free_port();
         command.args(["--ops-listen", &format!("127.0.0.1:{ops}")]);
         command.stderr(log.open()).stdout(Stdio::null());
@@ -46,7 +44,6 @@ impl Instance {
             process: process.unwrap_or_else(|| panic!("{} ended at once", role.name())),
             child,
             ops,
-            listen,
             log: log.clone(),
         }
     }
@@ -67,12 +64,6 @@ impl Instance {
     #[must_use]
     pub fn ops_address(&self) -> String {
         format!("127.0.0.1:{}", self.ops)
-    }
-
-    /// Where it serves, without a path; of ingest and console.
-    #[must_use]
-    pub fn url(&self) -> String {
-        format!("http://127.0.0.1:{}", self.listen)
     }
 
     /// Its metrics, in Prometheus' form.
