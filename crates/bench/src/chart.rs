@@ -17,6 +17,9 @@ const COLOURS: [RGBColor; 4] = [
     RGBColor(0, 158, 115),
 ];
 
+/// How high a picture is, of its highest bar: the names of the bars stand above all of them.
+const HEADROOM: f64 = 1.4;
+
 /// A group of bars under a name.
 pub(crate) struct Group {
     pub(crate) name: String,
@@ -51,11 +54,15 @@ fn draw(
         .margin(12)
         .x_label_area_size(30)
         .y_label_area_size(70)
-        .build_cartesian_2d(0..width * i32::try_from(groups.len())?, 0.0..most * 1.1)?;
+        .build_cartesian_2d(
+            0..width * i32::try_from(groups.len())?,
+            0.0..most * HEADROOM,
+        )?;
     chart
         .configure_mesh()
         .disable_x_mesh()
         .disable_x_axis()
+        .light_line_style(TRANSPARENT)
         .y_label_formatter(&|value| format!("{value:.0}"))
         .draw()?;
     for ((at, name), colour) in (0..).zip(names).zip(COLOURS) {
