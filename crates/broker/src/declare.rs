@@ -52,10 +52,9 @@ pub(crate) async fn all(
     topology: &Topology,
     limit: Duration,
 ) -> Result<(), DeclareError> {
-    let channel = connection
-        .create_channel()
-        .await
-        .map_err(ConnectError::from)?;
+    let opened = timeout(limit, connection.create_channel()).await;
+    let opened = opened.map_err(|_| ConnectError::Timeout(limit))?;
+    let channel = opened.map_err(ConnectError::from)?;
     for exchange in &topology.exchanges {
         let options = ExchangeDeclareOptions {
             durable: true,

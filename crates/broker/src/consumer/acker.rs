@@ -9,10 +9,15 @@ use lapin::options::{BasicAckOptions, BasicNackOptions};
 use lapin::{Channel, Connection};
 use tokio::runtime::Handle;
 use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 /// How long the broker may take to confirm that a channel and its connection are closed.
 const FAREWELL: Duration = Duration::from_secs(5);
+
+/// How long an acknowledgement may take to be sent, over a channel that hasn't ended as far as is
+/// known. Nothing waits for the broker, so it is sent at once or never.
+const SAYING: Duration = Duration::from_secs(5);
 
 /// AMQP's reply code for a close in good order.
 /// Source: <https://www.rabbitmq.com/resources/specs/amqp0-9-1.pdf>, 1.1.
@@ -43,6 +48,8 @@ pub(crate) struct Generation {
     farewells: TaskTracker,
     /// The delivery tags that have been handed out and not acknowledged.
     held: Mutex<BTreeSet<u64>>,
+    /// Cancelled when the channel has ended by itself.
+    ended: CancellationToken,
 }
 
 impl Drop for Generation {
@@ -71,7 +78,28 @@ impl Generation {
             open: Some((connection, channel)),
             farewells,
             held: Mutex::default(),
+            ended: CancellationToken::new(),
         })
+    }
+
+    /// The channel has ended: nothing can be said over it any more.
+    pub(super) fn end(&self) {
+        self.ended.cancel();
+    }
+
+    /// Says something over the channel, and returns when it is on its way, or can't be any more.
+    ///
+    /// The library may never answer for what is said in the moment in which the channel ends.
+    async fn say(&self, saying: impl Future<Output = lapin::Result<bool>>) {
+        let said = timeout(SAYING, self.ended.run_until_cancelled(saying)).await;
+        match said {
+            Ok(Some(Ok(true))) => {}
+            Ok(Some(Ok(false)) | None) => {
+                tracing::debug!("the channel has ended: its messages come again");
+            }
+            Ok(Some(Err(error))) => tracing::debug!(%error, "the channel fails"),
+            Err(_) => tracing::warn!("a channel takes no acknowledgement: its messages come again"),
+        }
     }
 
     pub(super) fn acker(self: &Arc<Self>, tag: u64, acker: lapin::Acker) -> Acker {
@@ -109,9 +137,7 @@ impl Acker {
             requeue: true,
             ..BasicNackOptions::default()
         };
-        if let Err(error) = self.acker.nack(options).await {
-            tracing::debug!(%error, "not given back");
-        }
+        self.generation.say(self.acker.nack(options)).await;
         self.generation.with_held(|held| held.remove(&self.tag));
     }
 
@@ -179,11 +205,7 @@ async fn acknowledge(acker: &Acker, multiple: Multiple) {
     let options = BasicAckOptions {
         multiple: multiple == Multiple::Yes,
     };
-    match acker.acker.ack(options).await {
-        Ok(true) => {}
-        Ok(false) => tracing::debug!("not acknowledged: the channel has ended"),
-        Err(error) => tracing::debug!(%error, "not acknowledged"),
-    }
+    acker.generation.say(acker.acker.ack(options)).await;
 }
 
 #[cfg(test)]

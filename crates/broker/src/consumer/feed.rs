@@ -118,7 +118,10 @@ impl Keeper {
         loop {
             let delivery = match stop.run_until_cancelled(open.consumer.next()).await {
                 Some(Some(Ok(delivery))) => delivery,
-                Some(Some(Err(_)) | None) => return Ended::Lost,
+                Some(Some(Err(_)) | None) => {
+                    generation.end();
+                    return Ended::Lost;
+                }
                 None => break,
             };
             let received = Received::new(delivery, &generation, &self.queue);

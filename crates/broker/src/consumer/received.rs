@@ -144,6 +144,13 @@ impl std::ops::Deref for Received {
 }
 
 impl Delivered {
+    /// Whether another copy of it may have been taken before, here or elsewhere: the broker delivers
+    /// it again, or its publisher had no confirm and published it again.
+    #[must_use]
+    pub fn may_be_repeated(&self) -> bool {
+        self.redelivered || self.properties.headers.number(header::AGAIN).is_some()
+    }
+
     /// When the message came into its queue, in seconds since 1970: when it was published, and for
     /// one that has waited in a tier, the tier's delay later. By its publisher's clock; none for a
     /// message without a timestamp.
