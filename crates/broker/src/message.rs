@@ -15,6 +15,9 @@ pub mod header {
     pub const DETAIL: &str = "posthaste-detail";
     /// The queue that it was taken from.
     pub const ORIGIN: &str = "posthaste-origin";
+    /// A 1 beside a message that was published before without a confirm, and may have been stored
+    /// then.
+    pub const AGAIN: &str = "posthaste-again";
 }
 
 /// A message to be published. It is always mandatory, persistent and confirmed.
@@ -57,6 +60,12 @@ impl Outgoing {
     #[must_use]
     pub fn with_headers(mut self, headers: Headers) -> Self {
         self.headers = headers;
+        self
+    }
+
+    /// The same, marked as one that may be stored already.
+    pub(crate) fn again(mut self) -> Self {
+        self.headers.insert(header::AGAIN, HeaderValue::Number(1));
         self
     }
 

@@ -6,6 +6,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use domain::dispatch::{Custody, Dispatch};
 use domain::endpoint::EndpointState;
+use store::attempts::AttemptKey;
 use tokio::time::timeout;
 
 use crate::directory::{Found, Target};
@@ -90,14 +91,11 @@ impl Dispatcher {
     /// Another dispatcher may have made the attempt since it handed this copy over. Our own memory
     /// was asked when the copy arrived.
     async fn ask_if_settled(&self, dispatch: &Dispatch) -> Result<(), Refusal> {
-        let due = dispatch.due;
-        let day = dispatch.content.accepted_at.to_utc().date();
-        let asked = self
-            .record
-            .attempt_settled(due.delivery.id, due.attempt, day);
+        let key = AttemptKey::of(dispatch);
+        let asked = self.record.attempts_settled(std::slice::from_ref(&key));
         match timeout(RECORD_LIMIT, asked).await {
-            Ok(Ok(true)) => Err(Refusal::Settled),
-            Ok(Ok(false)) => Ok(()),
+            Ok(Ok(settled)) if settled.contains(&key) => Err(Refusal::Settled),
+            Ok(Ok(_)) => Ok(()),
             Ok(Err(error)) => {
                 tracing::debug!(%error, "the record can't say whether an attempt was settled");
                 Err(Refusal::RecordAway(ASK_AGAIN_SETTLED))

@@ -15,6 +15,7 @@ use time::OffsetDateTime;
 
 use crate::compose::Bodies;
 use crate::directory::Directory;
+use crate::doubt::Doubt;
 use crate::egress::Egress;
 use crate::gate::Gates;
 use crate::lane::Lane;
@@ -53,6 +54,8 @@ pub(crate) struct Item {
     /// The message it came in.
     pub(crate) message: Arc<Delivered>,
     pub(crate) lane: Lane,
+    /// Where it may have been made before.
+    pub(crate) doubt: Option<Arc<Doubt>>,
     pub(crate) hop: Hop,
 }
 
@@ -121,6 +124,13 @@ impl Dispatcher {
         ticket: &mut Option<Ticket>,
     ) -> Result<End, Cancelled> {
         let mut dispatch = item.dispatch.clone();
+        if let Some(doubt) = &item.doubt {
+            // On the heap, since it is rare.
+            let asked = Box::pin(doubt.was_settled(&self.record, &dispatch));
+            if asked.await {
+                return Ok(End::Settled);
+            }
+        }
         loop {
             match dispatch.wait.step() {
                 Step::Go => {}

@@ -15,6 +15,7 @@ use wire::{DecodeError, batch, dispatch};
 
 use crate::compose::Bodies;
 use crate::dispatcher::{Dispatcher, Item};
+use crate::doubt::Doubt;
 use crate::outbox::Poison;
 use crate::progress::{CaughtUp, Progress};
 use crate::telemetry;
@@ -62,6 +63,22 @@ pub(crate) struct Crew {
 enum Part {
     Delivery(Dispatch, Arc<Bodies>),
     Unreadable(Bytes, DecodeError),
+}
+
+impl Part {
+    fn dispatch(&self) -> Option<&Dispatch> {
+        match self {
+            Self::Delivery(dispatch, _) => Some(dispatch),
+            Self::Unreadable(..) => None,
+        }
+    }
+}
+
+/// What all items of a message share.
+#[derive(Clone)]
+struct Batch {
+    message: Arc<Delivered>,
+    doubt: Option<Arc<Doubt>>,
 }
 
 impl Crew {
@@ -124,11 +141,20 @@ impl Crew {
                 return tasks;
             }
         };
+        // What is in quarantine has failed so often that it is not known to be made; one at a time,
+        // nothing there is to wait for the record.
+        let doubt = match lane {
+            Lane::Fresh | Lane::Retry | Lane::Bulk => {
+                Doubt::about(&message, parts.iter().filter_map(Part::dispatch))
+            }
+            Lane::Quarantine => None,
+        };
+        let batch = Batch { message, doubt };
         for (part, ticket) in parts.into_iter().zip(tickets) {
-            if let Part::Delivery(dispatch, _) = &part {
+            if let Some(dispatch) = part.dispatch() {
                 self.dispatcher.pace.begin(lane, dispatch).await;
             }
-            let work = self.work_on(lane, part, Arc::clone(&message), ticket);
+            let work = self.work_on(lane, part, batch.clone(), ticket);
             tasks.spawn(self.tasks.track_future(work));
         }
         tasks
@@ -138,16 +164,18 @@ impl Crew {
         &self,
         lane: Lane,
         part: Part,
-        message: Arc<Delivered>,
+        batch: Batch,
         ticket: Ticket,
     ) -> impl Future<Output = ()> + Send + 'static {
         let Self {
             dispatcher, abort, ..
         } = self.clone();
+        let Batch { message, doubt } = batch;
         let work = async move {
             match part {
                 Part::Delivery(dispatch, bodies) => {
                     let item = Item {
+                        doubt,
                         hop: telemetry::taken(&dispatch, &message),
                         dispatch,
                         bodies,

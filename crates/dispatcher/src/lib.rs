@@ -16,6 +16,7 @@ mod progress;
 mod ticket;
 
 mod dispatcher;
+mod doubt;
 mod memory;
 mod recent;
 

@@ -133,7 +133,7 @@ impl Watch {
     /// until the attempt is settled.
     pub(crate) async fn end(mut self, custody: Custody) -> Seen {
         let safe = |phase: &Phase| match (phase, custody) {
-            (Phase::Settled, _) | (Phase::Copied, Custody::Sole) => true,
+            (Phase::Settled, _) | (Phase::Copied, Custody::Sole | Custody::Repeated) => true,
             (Phase::Copied, Custody::HandedOver) | (Phase::UnderWay, _) => false,
         };
         match self.0.wait_for(safe).await {

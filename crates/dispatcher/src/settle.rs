@@ -14,8 +14,11 @@ use crate::dispatcher::{Dispatcher, Item};
 use crate::lane::Lane;
 
 impl Dispatcher {
-    /// Publishes the next step and the report side by side, after an attempt that was made in this
-    /// span. Returns when both are confirmed.
+    /// Publishes the next step and then the report, after an attempt that was made in this span.
+    /// Returns when both are confirmed.
+    ///
+    /// In this order, so that whoever finds the attempt in the record knows that the delivery goes
+    /// on without it.
     pub(crate) async fn settle(
         &self,
         item: &Item,
@@ -25,32 +28,27 @@ impl Dispatcher {
     ) -> Result<(), Cancelled> {
         let now = OffsetDateTime::now_utc();
         let report = report(dispatch, standing(settled, now), Some(attempt), now);
-        let next = async {
-            match settled {
-                Settled::Delivered(Delivered { .. }) => Ok(()),
-                Settled::Waiting(waiting) => {
-                    let next = Dispatch {
-                        content: dispatch.content.clone(),
-                        due: waiting.due(),
-                        wait: waiting.wait,
-                        custody: Custody::Sole,
-                        overflows: 0,
-                        attempt_before: made,
-                    };
-                    self.outbox.wait(&next, item.lane).await
-                }
-                Settled::Dead(dead) => {
-                    let queue = &item.message.queue;
-                    self.outbox.dead(dispatch, dead.reason, queue).await
-                }
+        match settled {
+            Settled::Delivered(Delivered { .. }) => {}
+            Settled::Waiting(waiting) => {
+                let next = Dispatch {
+                    content: dispatch.content.clone(),
+                    due: waiting.due(),
+                    wait: waiting.wait,
+                    custody: Custody::Sole,
+                    overflows: 0,
+                    attempt_before: made,
+                };
+                self.outbox.wait(&next, item.lane).await?;
             }
-        };
-        futures::try_join!(
-            next,
-            self.reports
-                .send(report, &dispatch.content.trace, item.lane)
-        )?;
-        Ok(())
+            Settled::Dead(dead) => {
+                let queue = &item.message.queue;
+                self.outbox.dead(dispatch, dead.reason, queue).await?;
+            }
+        }
+        self.reports
+            .send(report, &dispatch.content.trace, item.lane)
+            .await
     }
 
     /// The endpoint is paused or disabled.

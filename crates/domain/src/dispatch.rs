@@ -97,6 +97,8 @@ pub struct Dispatch {
 pub enum Custody {
     /// There is none but this one and the broker's redeliveries of it.
     Sole,
+    /// Fan-out had the event before, and may have published this delivery then.
+    Repeated,
     /// A dispatcher was making the attempt when its patience ended and handed this copy to the
     /// queue: whether the attempt was settled must be asked before anything is sent.
     HandedOver,

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use broker::message::header;
 use broker::topology::Route;
 use broker::{Acker, Headers, Outgoing, Publisher, ack_all};
-use domain::dispatch::Content;
+use domain::dispatch::{Content, Custody};
 use domain::event::Event;
 use domain::fairness::Class;
 use domain::id::EventId;
@@ -27,7 +27,7 @@ use wire::batch::{Gathered, Sharded};
 use crate::intake::Intake;
 use crate::interrupted::Interrupted;
 use crate::lane::Lane;
-use crate::messages::{Message, messages};
+use crate::messages::{Fanned, Message, messages};
 use crate::metrics::{Metrics, whole};
 use crate::portions::Portions;
 use crate::recording::Recording;
@@ -145,20 +145,24 @@ impl FanOut {
 
     async fn dispatch(
         &self,
-        fanned: &[NewEvent],
+        fanned: &[(NewEvent, Custody)],
         hops: &HashMap<EventId, Hop>,
     ) -> Result<(), Interrupted> {
         let mut publishing = Vec::new();
-        let pairs = fanned.iter().map(|one| {
+        let events = fanned.iter().map(|(one, custody)| {
             let mut content = Content::from(&one.event);
             if let Some(hop) = hops.get(&one.event.id) {
                 let published = hop.child(|| self.publishing(one));
                 content.trace = published.context().unwrap_or(content.trace);
                 publishing.push(published);
             }
-            (content, one.endpoints.as_slice())
+            Fanned {
+                content,
+                endpoints: &one.endpoints,
+                custody: *custody,
+            }
         });
-        let messages = messages(self.shards, pairs);
+        let messages = messages(self.shards, events);
         let deliveries: usize = messages.iter().map(|message| message.deliveries).sum();
         let class = self.lane.class();
         let outgoing = messages.into_iter().map(|message| outgoing(message, class));

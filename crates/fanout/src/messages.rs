@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use bytes::Bytes;
 use domain::attempt::{AttemptNumber, Trigger};
 use domain::delivery::{Delivery, Due};
-use domain::dispatch::Content;
+use domain::dispatch::{Content, Custody};
 use domain::id::{DeliveryId, EndpointId, EventId};
 use domain::limits;
 use domain::shard::{Shard, Shards};
@@ -21,20 +21,27 @@ pub(crate) struct Message {
     pub(crate) deliveries: usize,
 }
 
-/// Every delivery of these events, given by what they carry, each once, in as few messages as its shard and the bounds
-/// allow.
+/// An event, and where it goes.
+pub(crate) struct Fanned<'a> {
+    pub(crate) content: Content,
+    pub(crate) endpoints: &'a [EndpointId],
+    /// Whether its deliveries may have been published before.
+    pub(crate) custody: Custody,
+}
+
+/// Every delivery of these events, each once, in as few messages as its shard and the bounds allow.
 ///
 /// The deliveries of an event share its content. They are spread over several items only where
 /// they go to several shards or are too many for one message.
 pub(crate) fn messages<'a>(
     shards: Shards,
-    events: impl IntoIterator<Item = (Content, &'a [EndpointId])>,
+    events: impl IntoIterator<Item = Fanned<'a>>,
 ) -> Vec<Message> {
     let mut gathered = Sharded::new(limits::DELIVERIES_PER_MESSAGE);
-    for (content, endpoints) in events {
-        for (shard, targets) in by_shard(shards, content.event, endpoints) {
+    for event in events {
+        for (shard, targets) in by_shard(shards, &event) {
             for together in targets.chunks(limits::DELIVERIES_PER_MESSAGE) {
-                let item = wire::dispatch::encode(&content, together);
+                let item = wire::dispatch::encode(&event.content, together);
                 gathered.push(shard, item, together.len());
             }
         }
@@ -52,17 +59,15 @@ impl From<Gathered> for Message {
     }
 }
 
-fn by_shard(
-    shards: Shards,
-    event: EventId,
-    endpoints: &[EndpointId],
-) -> HashMap<Shard, Vec<Target>> {
+fn by_shard(shards: Shards, event: &Fanned<'_>) -> HashMap<Shard, Vec<Target>> {
     let mut targets: HashMap<Shard, Vec<Target>> = HashMap::new();
-    for endpoint in endpoints {
-        targets
-            .entry(shards.of(endpoint.uuid()))
-            .or_default()
-            .push(first_attempt(event, *endpoint));
+    for endpoint in event.endpoints {
+        let target = Target {
+            custody: event.custody,
+            ..first_attempt(event.content.event, *endpoint)
+        };
+        let shard = shards.of(endpoint.uuid());
+        targets.entry(shard).or_default().push(target);
     }
     targets
 }
@@ -83,7 +88,7 @@ fn first_attempt(event: EventId, endpoint: EndpointId) -> Target {
 mod tests {
     use std::collections::BTreeMap;
 
-    use domain::dispatch::{Custody, Dispatch, Payload};
+    use domain::dispatch::{Dispatch, Payload};
     use domain::event::Event;
     use domain::tier::Wait;
     use proptest::collection::{btree_set, vec};
@@ -118,9 +123,11 @@ mod tests {
     }
 
     fn made(shards: Shards, events: &[(Event, Vec<EndpointId>)]) -> Vec<Message> {
-        let events = events
-            .iter()
-            .map(|(event, endpoints)| (Content::from(event), endpoints.as_slice()));
+        let events = events.iter().map(|(event, endpoints)| Fanned {
+            content: Content::from(event),
+            endpoints,
+            custody: Custody::Sole,
+        });
         messages(shards, events)
     }
 

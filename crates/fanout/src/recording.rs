@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::error::Error as _;
 use std::sync::Arc;
 
+use domain::dispatch::Custody;
 use domain::event::Event;
 use service::Latch;
 use store::directory::Epoch;
@@ -41,8 +42,9 @@ type Subscriptions = (Epoch, Arc<SubscriptionDirectory>);
 /// What came of a portion of events.
 #[derive(Debug, Default)]
 pub(crate) struct Portion {
-    /// Those to be published, with the endpoints that the record has for them.
-    pub(crate) fanned: Vec<NewEvent>,
+    /// Those to be published, with the endpoints that the record has for them, and whether that may
+    /// have been done before.
+    pub(crate) fanned: Vec<(NewEvent, Custody)>,
     /// Those that the record can't hold, each with the reason.
     pub(crate) refused: Vec<(Event, StoreError)>,
     /// Those that are not recorded, since the subscriptions have changed since they were matched.
@@ -143,9 +145,10 @@ impl Recording {
         for (new, verdict) in portion.into_iter().zip(verdicts) {
             self.metrics.count_event(&verdict);
             match verdict {
-                Verdict::New => recorded.fanned.push(new),
+                Verdict::New => recorded.fanned.push((new, Custody::Sole)),
                 Verdict::Redelivered { endpoints } => {
-                    recorded.fanned.push(NewEvent { endpoints, ..new });
+                    let new = NewEvent { endpoints, ..new };
+                    recorded.fanned.push((new, Custody::Repeated));
                 }
                 Verdict::Repeat {
                     fingerprint: Fingerprint::Same,

@@ -120,18 +120,19 @@ impl Fleet {
         began.elapsed()
     }
 
-    /// Asks a process to end with SIGTERM, and waits for it.
+    /// Asks a process to end with SIGTERM, and says how long it took.
     ///
     /// # Errors
     /// When it doesn't end in good order.
-    pub async fn terminate(&mut self, role: Role, number: usize) -> anyhow::Result<()> {
+    pub async fn terminate(&mut self, role: Role, number: usize) -> anyhow::Result<Duration> {
+        let began = Instant::now();
         let instance = self.slot(role, number).instance.take();
         let instance = instance.with_context(|| format!("{} runs", role.name()))?;
         let process = instance.process();
         let status = instance.terminate().await;
         ensure!(status.success(), "{} ended with {status}", role.name());
         ensure!(!process.is_alive(), "{} still runs", role.name());
-        Ok(())
+        Ok(began.elapsed())
     }
 
     /// Stops a process in its tracks for a time, and lets it go on.

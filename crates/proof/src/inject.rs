@@ -37,6 +37,8 @@ pub struct Happened {
     pub returned_us: u64,
     /// How long processes of ours then took to be ready; nothing where none was away.
     pub ready_after: Duration,
+    /// How long a process of ours took to end that was asked to.
+    pub stopped_after: Duration,
     /// When no event can have been stored.
     pub downtime: Option<Downtime>,
     /// Deliveries that waited in the retry tiers when the broker went away.
@@ -56,6 +58,7 @@ impl Trial {
             fault,
             returned_us: now_us(),
             ready_after: Duration::ZERO,
+            stopped_after: Duration::ZERO,
             downtime: None,
             parked: None,
         };
@@ -73,7 +76,8 @@ impl Trial {
             }
             Fault::Roll(role) => {
                 for number in 0..EACH {
-                    self.fleet.terminate(role, number).await?;
+                    let stopped = self.fleet.terminate(role, number).await?;
+                    happened.stopped_after = happened.stopped_after.max(stopped);
                     let took = self.fleet.start_again(role, &[number]).await;
                     happened.ready_after = happened.ready_after.max(took);
                 }

@@ -15,6 +15,9 @@ use crate::publisher::Progress;
 const SERVICE_BOUND: Duration = Duration::from_secs(5);
 /// How long it may take until events flow after the broker's return.
 const BROKER_BOUND: Duration = Duration::from_secs(15);
+/// How long a process may take to end that is asked to: its grace is longer, for what only ends when
+/// it is over.
+const STOP_BOUND: Duration = Duration::from_secs(10);
 /// The share of deliveries that may be duplicates.
 const DUPLICATES_BOUND: f64 = 0.001;
 /// What one dispatcher can have in hand when it dies, and so what a fault can make arrive twice: as
@@ -28,6 +31,8 @@ pub struct Recovery {
     pub times: usize,
     /// Until our processes that were away were ready, in seconds.
     pub worst_ready_s: f64,
+    /// Until a process of ours had ended that was asked to, in seconds.
+    pub worst_stop_s: f64,
     /// From the return of what was away until an event that was accepted later was attempted, in
     /// seconds.
     pub worst_flow_s: f64,
@@ -170,15 +175,18 @@ impl Report {
             let flow_s = flow.map_or(0.0, |flow| flow.as_secs_f64());
             recovery.worst_flow_s = recovery.worst_flow_s.max(flow_s);
             recovery.worst_ready_s = recovery.worst_ready_s.max(one.ready_after.as_secs_f64());
+            let stopped_s = one.stopped_after.as_secs_f64();
+            recovery.worst_stop_s = recovery.worst_stop_s.max(stopped_s);
             recovery.unseen += usize::from(flow.is_none());
             let took = one.ready_after.max(flow.unwrap_or_default());
             let class = worst.entry(one.fault.class()).or_default();
             *class = took.max(*class);
         }
-        self.judge(&worst);
+        let stopped = happened.iter().map(|one| one.stopped_after).max();
+        self.judge(&worst, stopped.unwrap_or_default());
     }
 
-    fn judge(&mut self, worst: &BTreeMap<Class, Duration>) {
+    fn judge(&mut self, worst: &BTreeMap<Class, Duration>, stopped: Duration) {
         let Findings {
             lost,
             false_202s,
@@ -221,6 +229,9 @@ impl Report {
                 broken.push(format!("recovery, {class:?}: {:.1} s", took.as_secs_f64()));
             }
         }
+        if stopped > STOP_BOUND {
+            broken.push(format!("an orderly stop: {:.1} s", stopped.as_secs_f64()));
+        }
         self.broken = broken;
     }
 }
@@ -243,18 +254,25 @@ impl fmt::Display for Report {
         )?;
         writeln!(
             f,
-            "\n| fault | times | worst: ready again | worst: events flow again |\n|---|---:|---:|---:|"
+            "\n| fault | times | worst: ended | worst: ready again | worst: events flow again |\n\
+             |---|---:|---:|---:|---:|"
         )?;
         for (name, recovery) in &self.recoveries {
             let Recovery {
                 times,
                 worst_ready_s,
+                worst_stop_s,
                 worst_flow_s,
                 ..
             } = recovery;
+            let ended = if *worst_stop_s > 0.0 {
+                format!("{worst_stop_s:.1} s")
+            } else {
+                String::new()
+            };
             writeln!(
                 f,
-                "| {name} | {times} | {worst_ready_s:.1} s | {worst_flow_s:.1} s |"
+                "| {name} | {times} | {ended} | {worst_ready_s:.1} s | {worst_flow_s:.1} s |"
             )?;
         }
         writeln!(f, "\n| found | |\n|---|---:|")?;

@@ -1,9 +1,11 @@
 //! Attempts: every POST that was made, with what came back.
 
+use std::collections::HashSet;
 use std::time::Duration;
 
 use bytes::Bytes;
 use domain::attempt::AttemptNumber;
+use domain::dispatch::Dispatch;
 use domain::id::{DeliveryId, EndpointId, EventId, TenantId};
 use domain::limits;
 use domain::report::Extent;
@@ -15,7 +17,7 @@ use crate::error::StoreError;
 use crate::fence::fence;
 use crate::page::{Cursor, Page, PageRequest};
 use crate::pool::Store;
-use crate::sql::{get, id, row, rows};
+use crate::sql::{get, id, rows};
 
 /// What `outcome` holds of an attempt that arrived.
 pub const DELIVERED: &str = "delivered";
@@ -48,25 +50,53 @@ pub struct AttemptRecord {
     pub extent: Extent,
 }
 
+/// One attempt, where the record has it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct AttemptKey {
+    /// Its delivery.
+    pub delivery: DeliveryId,
+    /// Which attempt of it.
+    pub attempt: AttemptNumber,
+    /// The UTC day on which its event was accepted, which is the partition of its row.
+    pub day: Date,
+}
+
+impl AttemptKey {
+    /// The attempt that this dispatch is to make.
+    #[must_use]
+    pub fn of(dispatch: &Dispatch) -> Self {
+        Self {
+            delivery: dispatch.due.delivery.id,
+            attempt: dispatch.due.attempt,
+            day: dispatch.content.accepted_at.to_utc().date(),
+        }
+    }
+}
+
 impl Store {
-    /// Whether the record has this attempt; asked before a copy of it is sent that another
-    /// dispatcher had handed over.
+    /// Which of these attempts the record has; asked before anything is sent that may have been
+    /// sent before.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`] when the database is.
-    pub async fn attempt_settled(
+    pub async fn attempts_settled(
         &self,
-        delivery: DeliveryId,
-        attempt: AttemptNumber,
-        day: Date,
-    ) -> Result<bool, StoreError> {
-        const SETTLED: &str = "-- attempt_settled
-            select 1 from attempts where delivery_id = $1 and attempt = $2 and day = $3";
+        asked: &[AttemptKey],
+    ) -> Result<HashSet<AttemptKey>, StoreError> {
+        const SETTLED: &str = "-- attempts_settled
+            select a.delivery_id, a.attempt, a.day
+            from unnest($1::uuid[], $2::int4[], $3::date[]) as asked (delivery_id, attempt, day)
+            join attempts a using (delivery_id, attempt, day)";
+        let ids: Vec<_> = asked.iter().map(|one| one.delivery.uuid()).collect();
+        let numbers: Vec<_> = asked
+            .iter()
+            .map(|one| i32::from(one.attempt.get()))
+            .collect();
+        let days: Vec<_> = asked.iter().map(|one| one.day).collect();
         self.bounded(async {
             let client = self.client().await?;
-            let number = i32::from(attempt.get());
-            let found = row(&client, SETTLED, &[&delivery.uuid(), &number, &day]).await?;
-            Ok(found.is_some())
+            let found = rows(&client, SETTLED, &[&ids, &numbers, &days]).await?;
+            found.iter().map(key).collect()
         })
         .await
     }
@@ -130,6 +160,14 @@ impl Store {
         })
         .await
     }
+}
+
+fn key(row: &Row) -> Result<AttemptKey, StoreError> {
+    Ok(AttemptKey {
+        delivery: id(row, "delivery_id")?,
+        attempt: number(get(row, "attempt")?)?,
+        day: get(row, "day")?,
+    })
 }
 
 fn attempt(row: &Row) -> Result<AttemptRecord, StoreError> {

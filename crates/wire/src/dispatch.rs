@@ -108,6 +108,7 @@ fn encode_target(target: &Target) -> proto::Target {
         handed_over: target.custody == Custody::HandedOver,
         overflows: target.overflows,
         attempt_before_span: target.attempt_before.map_or(0, SpanId::get),
+        repeated: target.custody == Custody::Repeated,
     }
 }
 
@@ -154,10 +155,10 @@ fn decode_target(content: &Arc<Content>, target: &proto::Target) -> Result<Dispa
             Duration::from_millis(target.wait_total_ms),
             Duration::from_millis(target.wait_left_ms),
         ),
-        custody: if target.handed_over {
-            Custody::HandedOver
-        } else {
-            Custody::Sole
+        custody: match (target.handed_over, target.repeated) {
+            (true, _) => Custody::HandedOver,
+            (false, true) => Custody::Repeated,
+            (false, false) => Custody::Sole,
         },
         overflows: target.overflows,
         attempt_before: SpanId::new(target.attempt_before_span),

@@ -16,6 +16,8 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 use crate::backoff::Backoff;
 use crate::broker::Broker;
 use crate::message::Outgoing;
+#[cfg(doc)]
+use crate::message::header;
 use error::{Cancelled, PublishError};
 use link::Link;
 use outstanding::Verdict;
@@ -90,7 +92,7 @@ impl Publisher {
     /// Publishes, and returns when the broker has stored the message.
     ///
     /// A message whose connection is lost before its confirm is published again within the
-    /// deadline, so it may be stored twice. Dropping the future does not take a message back.
+    /// deadline, so it may be stored twice; the second carries [`header::AGAIN`]. Dropping the future does not take a message back.
     ///
     /// # Errors
     /// After the publisher's deadline at the latest: see [`PublishError`].
@@ -116,7 +118,11 @@ impl Publisher {
         outcome
     }
 
-    async fn publish_by(&self, message: Outgoing, deadline: Instant) -> Result<(), PublishError> {
+    async fn publish_by(
+        &self,
+        mut message: Outgoing,
+        deadline: Instant,
+    ) -> Result<(), PublishError> {
         let mut late = PublishError::Unavailable;
         loop {
             let Some(slot) = self.slot(deadline).await else {
@@ -133,7 +139,10 @@ impl Publisher {
                 // Unless an earlier copy of it may be stored.
                 Ok(Ok(Verdict::Refused)) if late == PublishError::Unknown => return Err(late),
                 Ok(Ok(Verdict::Refused)) => return Err(PublishError::Refused),
-                Ok(Ok(Verdict::Lost) | Err(_)) => late = PublishError::Unknown,
+                Ok(Ok(Verdict::Lost) | Err(_)) => {
+                    late = PublishError::Unknown;
+                    message = message.again();
+                }
                 Err(_) => return Err(PublishError::Unknown),
             }
         }
@@ -167,7 +176,7 @@ impl Publisher {
     /// When `stop` is cancelled first.
     pub async fn publish_until_confirmed(
         &self,
-        message: Outgoing,
+        mut message: Outgoing,
         stop: &CancellationToken,
     ) -> Result<(), Cancelled> {
         let mut backoff = Backoff::new();
@@ -188,6 +197,7 @@ impl Publisher {
                     // A missing exchange ends the channel instead of returning the message.
                     tracing::warn!(route = %message.route, %error, "publishing it again");
                     self.shared.broker.redeclare().await;
+                    message = message.again();
                 }
                 PublishError::Unavailable => {
                     tracing::debug!(route = %message.route, %error, "publishing it later");

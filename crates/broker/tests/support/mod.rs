@@ -110,8 +110,10 @@ pub(crate) async fn publish_many(
 }
 
 /// Takes messages until all numbers below `count()` have been seen; says how many messages it took.
+/// Of those that came twice, one copy must say that it may have.
 pub(crate) async fn take_all(consumer: &mut Consumer, count: impl Fn() -> Option<usize>) -> usize {
     let (mut seen, mut taken) = (BTreeSet::new(), 0);
+    let (mut twice, mut marked) = (BTreeSet::new(), BTreeSet::new());
     let mut deadline = Instant::now() + PATIENCE;
     while count().is_none_or(|count| seen.len() < count) {
         // Short, since the count may become known when everything has been taken.
@@ -128,11 +130,18 @@ pub(crate) async fn take_all(consumer: &mut Consumer, count: impl Fn() -> Option
         let mut ackers = Vec::new();
         for received in batch.expect("not stopped") {
             let (delivered, acker) = received.into_parts();
-            seen.insert(delivered.properties.message_id);
+            let id = delivered.properties.message_id.clone();
+            if delivered.may_be_repeated() {
+                marked.insert(id.clone());
+            }
+            if !seen.insert(id.clone()) {
+                twice.insert(id);
+            }
             ackers.push(acker);
             taken += 1;
         }
         ack_all(ackers).await;
     }
+    assert!(twice.is_subset(&marked), "{twice:?} of {marked:?}");
     taken
 }

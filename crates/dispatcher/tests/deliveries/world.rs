@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use broker::message::header;
 use broker::topology::{Route, Topology, queue};
-use broker::{Broker, ConsumerOptions, Delivered, Outgoing, Publisher};
+use broker::{Broker, ConsumerOptions, Delivered, Headers, Outgoing, Publisher};
 use bytes::Bytes;
 use clap::Parser;
 use dispatcher::{Config, Parts};
@@ -235,9 +235,15 @@ impl World {
 
     /// Publishes encoded items as one message.
     pub(crate) async fn publish_items(&self, route: Route, items: Vec<Bytes>) {
+        self.publish_with(route, items, Headers::new()).await;
+    }
+
+    /// Publishes encoded items as one message with these headers.
+    pub(crate) async fn publish_with(&self, route: Route, items: Vec<Bytes>, headers: Headers) {
         let kind = MessageType::Dispatch.as_str();
         let message = Outgoing::new(route, batch::join(items), kind, CONTENT_TYPE);
-        self.publisher.publish(message).await.unwrap();
+        let published = self.publisher.publish(message.with_headers(headers));
+        published.await.unwrap();
     }
 
     /// Waits until this many reports about a delivery have come, and returns them in their order.

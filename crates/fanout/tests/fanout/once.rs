@@ -1,7 +1,8 @@
 //! What comes again: our own redeliveries, publishers' repeats, conflicts.
 
+use domain::dispatch::Custody;
 use domain::event::{Event, Identity};
-use domain::id::{EventId, IngestId};
+use domain::id::{DeliveryId, EventId, IngestId};
 use uuid::Uuid;
 
 use crate::rig::Rig;
@@ -25,10 +26,10 @@ async fn a_batch_that_comes_again_names_the_same_deliveries() {
         .map(|_| rig.event("shipment.created", "{}"))
         .collect();
     rig.publish(&events).await;
-    let mut first: Vec<_> = ids(&rig, 15).await;
+    let mut first = ids(&rig, 15, Custody::Sole).await;
     rig.endpoints(1, "*").await;
     rig.publish(&events).await;
-    let mut again: Vec<_> = ids(&rig, 15).await;
+    let mut again = ids(&rig, 15, Custody::Repeated).await;
     first.sort_unstable();
     again.sort_unstable();
     assert_eq!(first, again);
@@ -36,8 +37,10 @@ async fn a_batch_that_comes_again_names_the_same_deliveries() {
     rig.stop().await;
 }
 
-async fn ids(rig: &Rig, count: usize) -> Vec<domain::id::DeliveryId> {
+/// So many deliveries, each as this one.
+async fn ids(rig: &Rig, count: usize, custody: Custody) -> Vec<DeliveryId> {
     let deliveries = rig.deliveries(count).await;
+    assert!(deliveries.iter().all(|one| one.custody == custody));
     deliveries.iter().map(|one| one.due.delivery.id).collect()
 }
 

@@ -1,7 +1,10 @@
+use std::collections::HashSet;
+
 use domain::attempt::Trigger;
 use domain::delivery::{Delivery, State};
 use domain::id::DeliveryId;
 use domain::report::{Extent, Standing};
+use store::attempts::AttemptKey;
 use store::deliveries::{By, Search};
 use store::{PageRequest, StoreError};
 use uuid::Uuid;
@@ -44,15 +47,17 @@ async fn a_delivery_and_its_attempts_are_found_by_their_tenant_alone() {
 
     let attempts = db.store.attempts_of_delivery(tenant, id).await.unwrap();
     assert_eq!(attempts.len(), 1);
+    let day = failed.day();
     assert_eq!(attempts[0].answer, failed.attempt.unwrap().answer);
     assert_eq!(attempts[0].extent, Extent::Truncated);
     assert_eq!(db.store.attempts_of_delivery(other, id).await.unwrap(), []);
-    let settled = |attempt| {
-        db.store
-            .attempt_settled(id, number(attempt), failed.accepted_at.date())
+    let key = |attempt| AttemptKey {
+        delivery: id,
+        attempt: number(attempt),
+        day,
     };
-    assert!(settled(1).await.unwrap());
-    assert!(!settled(2).await.unwrap());
+    let settled = db.store.attempts_settled(&[key(2), key(1)]).await.unwrap();
+    assert_eq!(settled, HashSet::from([key(1)]));
 }
 
 #[tokio::test]

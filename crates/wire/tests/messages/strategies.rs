@@ -117,7 +117,7 @@ prop_compose! {
         attempt in attempt(),
         total_ms: u64,
         left_ms: u64,
-        custody in select(&[Custody::Sole, Custody::HandedOver]),
+        custody in select(&[Custody::Sole, Custody::Repeated, Custody::HandedOver]),
         overflows: u32,
         before: u64,
     ) -> Target {
