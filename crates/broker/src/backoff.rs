@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use rand::RngExt;
 
-/// Exponential, from 100 ms to 5 s, each wait drawn from its upper half, so that a restarted
+/// Exponential, from 100 ms to 2 s, each wait drawn from its upper half, so that a restarted
 /// broker doesn't meet everybody at once.
 #[derive(Debug, Clone)]
 pub(crate) struct Backoff {
@@ -12,7 +12,7 @@ pub(crate) struct Backoff {
 }
 
 const FIRST: Duration = Duration::from_millis(100);
-const LONGEST: Duration = Duration::from_secs(5);
+const LONGEST: Duration = Duration::from_secs(2);
 
 impl Backoff {
     pub(crate) const fn new() -> Self {

@@ -31,7 +31,7 @@ mod publisher;
 pub use broker::{Broker, DepthError, QueueDepth};
 pub use config::Config;
 pub use connection::UrlError;
-pub use consumer::acker::{Acker, ack_all};
+pub use consumer::acker::{Acker, ack_all, all_ended};
 pub use consumer::received::{Death, Delivered, Received};
 pub use consumer::{Consumer, ConsumerOptions};
 pub use declare::DeclareError;

@@ -16,10 +16,15 @@ use tokio::sync::OnceCell;
 use tokio::time::{sleep, timeout};
 
 use crate::admission::RECORD_LIMIT;
+use crate::attempt::jitter;
 
 /// How long after such a message the record is asked: about what a dispatcher that lost the broker
 /// takes to be back and report what it made meanwhile, and the recorder to write it down.
-const SETTLING: Duration = Duration::from_secs(2);
+const SETTLING: Duration = Duration::from_millis(2_500);
+
+/// Up to so much longer, since of two copies that came at once the later one shall find what the
+/// earlier one made.
+const SPREAD: Duration = Duration::from_secs(1);
 
 /// What the record says of a message's deliveries that may have been made before. It is asked once
 /// for all of them.
@@ -55,7 +60,7 @@ impl Doubt {
     }
 
     async fn ask(&self, record: &Store) -> HashSet<AttemptKey> {
-        sleep(SETTLING).await;
+        sleep(SETTLING + jitter().of(SPREAD)).await;
         match timeout(RECORD_LIMIT, record.attempts_settled(&self.asked)).await {
             Ok(Ok(settled)) => settled,
             Ok(Err(error)) => {

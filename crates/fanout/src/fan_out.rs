@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use broker::message::header;
 use broker::topology::Route;
-use broker::{Acker, Headers, Outgoing, Publisher, ack_all};
+use broker::{Acker, Headers, Outgoing, Publisher, ack_all, all_ended};
 use domain::dispatch::{Content, Custody};
 use domain::event::Event;
 use domain::fairness::Class;
@@ -98,7 +98,7 @@ impl FanOut {
             let recorded = self.recording.record(portion, condition).await?;
             still_ours(&ackers)?;
             self.publish(recorded.refused.iter().map(refused)).await?;
-            self.dispatch(&recorded.fanned, &hops).await?;
+            while_ours(&ackers, self.dispatch(&recorded.fanned, &hops)).await?;
             condition = Some(epoch);
             if !recorded.outdated.is_empty() {
                 (epoch, subscriptions) = self.recording.newest().await?;
@@ -107,7 +107,7 @@ impl FanOut {
             }
         }
         still_ours(&ackers)?;
-        self.pass_on(&moved).await?;
+        while_ours(&ackers, self.pass_on(&moved)).await?;
         ack_all(ackers).await;
         Ok(began.elapsed())
     }
@@ -202,6 +202,18 @@ fn still_ours(ackers: &[Acker]) -> Result<(), Interrupted> {
         Ok(())
     } else {
         Err(Interrupted)
+    }
+}
+
+/// Goes on with what is published for a batch as long as the batch is ours: whoever gets it next
+/// publishes the same.
+async fn while_ours(
+    ackers: &[Acker],
+    publishing: impl Future<Output = Result<(), Interrupted>>,
+) -> Result<(), Interrupted> {
+    tokio::select! {
+        published = publishing => published,
+        () = all_ended(ackers) => Err(Interrupted),
     }
 }
 

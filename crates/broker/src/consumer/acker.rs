@@ -152,6 +152,14 @@ impl Acker {
     }
 }
 
+/// Waits until none of these can be acknowledged any more, since the channels of all have ended: all
+/// of their messages come again. Never when a consumer of theirs was told to stop before.
+pub async fn all_ended(ackers: &[Acker]) {
+    for acker in ackers {
+        acker.generation.ended.cancelled().await;
+    }
+}
+
 /// Acknowledges all of these, with as few frames as possible. As with [`Acker::ack`], what came
 /// over a channel that has ended comes back.
 ///

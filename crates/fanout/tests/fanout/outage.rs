@@ -1,9 +1,13 @@
 //! Postgres goes away and comes back.
 
-use broker::topology::queue;
+use broker::topology::{Topology, queue};
+use domain::shard::Shards;
 use testkit::eventually;
 
 use crate::rig::{PATIENCE, Rig, shard};
+
+/// More than a queue takes that is to hold one message.
+const EVENTS: usize = 5;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn events_wait_for_postgres_and_catch_up() {
@@ -63,6 +67,39 @@ async fn a_connection_lost_meanwhile_makes_no_duplicates() {
     let dispatch = rig.broker.depth(&queue::dispatch_fresh(shard())).await;
     assert_eq!(dispatch.unwrap().messages, 0, "duplicates");
     rig.stop().await;
+}
+
+/// Nor when nobody takes what it publishes: whoever gets the event next publishes it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_connection_lost_while_publishing_makes_no_duplicates() {
+    let rig = Rig::with(Topology::new(Shards::ONE).with_max_length(1)).await;
+    rig.endpoints(1, "*").await;
+    let fanout = queue::fanout(shard());
+    let waits = async || rig.broker.depth(&fanout).await.map(|depth| depth.messages);
+    // More than the dispatchers' queue takes.
+    for number in 1..=EVENTS {
+        rig.publish(&[rig.event("shipment.created", "{}")]).await;
+        eventually(PATIENCE, "the event is recorded and held", async || {
+            let recorded = rig.stack.ask("select count(*)::text from events").await;
+            let is_recorded = recorded.is_ok_and(|recorded| recorded == number.to_string());
+            is_recorded && waits().await.is_ok_and(|waiting| waiting == 0)
+        })
+        .await;
+    }
+    rig.amqp.refuse().await;
+    rig.amqp.cut().await;
+    eventually(PATIENCE, "events are in their queue", async || {
+        waits().await.is_ok_and(|waiting| waiting > 0)
+    })
+    .await;
+    rig.amqp.accept().await;
+    let deliveries = rig.deliveries(EVENTS).await;
+    rig.is_done().await;
+    let broker = rig.broker.clone();
+    let stack = rig.stop_and_keep_stack().await;
+    let left = broker.depth(&queue::dispatch_fresh(shard())).await;
+    assert_eq!((deliveries.len(), left.unwrap().messages), (EVENTS, 0));
+    drop(stack);
 }
 
 /// Held events are no reason to stay: they come back.

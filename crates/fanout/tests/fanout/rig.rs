@@ -40,6 +40,11 @@ pub(crate) struct Rig {
 impl Rig {
     /// Fan-out on a migrated database with one tenant.
     pub(crate) async fn start() -> Self {
+        Self::with(Topology::new(Shards::ONE)).await
+    }
+
+    /// The same with these queues.
+    pub(crate) async fn with(topology: Topology) -> Self {
         let stack = Stack::new().await;
         let url = stack.postgres_url();
         store::migrate(&url.clone().into()).await.unwrap();
@@ -49,7 +54,7 @@ impl Rig {
         let tenant = store.create_tenant(&NewTenant { external_id, name }).await;
         let config = broker::Config::new(stack.amqp_url().into(), "test");
         let broker = Broker::new(&config).unwrap();
-        broker.declare(&Topology::new(Shards::ONE)).await.unwrap();
+        broker.declare(&topology).await.unwrap();
         let postgres = proxy(&url).await;
         let amqp = proxy(&stack.amqp_url()).await;
         let rig = Self {
