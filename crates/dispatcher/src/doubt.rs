@@ -10,10 +10,11 @@ use std::time::Duration;
 
 use broker::Delivered;
 use domain::dispatch::{Custody, Dispatch};
-use store::Store;
 use store::attempts::AttemptKey;
+use store::{Store, StoreError};
+use time::OffsetDateTime;
 use tokio::sync::OnceCell;
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep, timeout};
 
 use crate::admission::RECORD_LIMIT;
 use crate::attempt::jitter;
@@ -25,6 +26,10 @@ const SETTLING: Duration = Duration::from_millis(2_500);
 /// Up to so much longer, since of two copies that came at once the later one shall find what the
 /// earlier one made.
 const SPREAD: Duration = Duration::from_secs(1);
+
+/// How long a record that is behind is waited for, and how often it is asked meanwhile.
+const BEHIND: Duration = Duration::from_secs(15);
+const ASK_AGAIN: Duration = Duration::from_secs(1);
 
 /// What the record says of a message's deliveries that may have been made before. It is asked once
 /// for all of them.
@@ -59,15 +64,36 @@ impl Doubt {
         settled.contains(&key)
     }
 
+    /// Asks when those who made them have had the time to say so, and again for as long as the
+    /// record is behind with what it was told.
     async fn ask(&self, record: &Store) -> HashSet<AttemptKey> {
+        let came = OffsetDateTime::now_utc();
         sleep(SETTLING + jitter().of(SPREAD)).await;
-        match timeout(RECORD_LIMIT, record.attempts_settled(&self.asked)).await {
-            Ok(Ok(settled)) => settled,
-            Ok(Err(error)) => {
-                tracing::debug!(%error, "the record can't say what was made before");
-                HashSet::new()
+        let latest = Instant::now() + BEHIND;
+        loop {
+            let (settled, until) = match timeout(RECORD_LIMIT, self.look(record)).await {
+                Ok(Ok(found)) => found,
+                Ok(Err(error)) => {
+                    tracing::debug!(%error, "the record can't say what was made before");
+                    return HashSet::new();
+                }
+                Err(_) => return HashSet::new(),
+            };
+            let is_behind = until.is_some_and(|until| until < came);
+            if settled.len() == self.asked.len() || !is_behind || Instant::now() >= latest {
+                return settled;
             }
-            Err(_) => HashSet::new(),
+            sleep(ASK_AGAIN).await;
         }
+    }
+
+    /// What is settled, and up to when the record has what it was told.
+    async fn look(
+        &self,
+        record: &Store,
+    ) -> Result<(HashSet<AttemptKey>, Option<OffsetDateTime>), StoreError> {
+        // First: whatever is recorded between the two is found.
+        let until = record.recorded_until().await?;
+        Ok((record.attempts_settled(&self.asked).await?, until))
     }
 }

@@ -53,6 +53,7 @@ impl Progress {
             queue: self.queue.clone(),
             passed_at,
             lag,
+            told_at: now,
         })
     }
 

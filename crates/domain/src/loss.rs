@@ -22,6 +22,8 @@ pub struct Watermark {
     pub passed_at: OffsetDateTime,
     /// How long what was just taken had been in it; zero when it is empty.
     pub lag: Duration,
+    /// When this was told. What dispatchers reported before is before it in the results.
+    pub told_at: OffsetDateTime,
 }
 
 /// What the record knows of a lane's queue.

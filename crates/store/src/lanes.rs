@@ -5,10 +5,11 @@ use std::time::Duration;
 
 use domain::loss::{Horizon, Passage, Watermark};
 use time::OffsetDateTime;
+use tokio_postgres::types::ToSql;
 
 use crate::error::StoreError;
 use crate::pool::Store;
-use crate::sql::{execute, get, rows};
+use crate::sql::{execute, get, row, rows};
 
 /// How long the longest lag of a queue is remembered: what was taken from a backlog has been
 /// reported on by then.
@@ -32,13 +33,13 @@ impl Store {
     pub async fn record_watermarks(&self, watermarks: &[Watermark]) -> Result<(), StoreError> {
         const UPSERT: &str = "-- lane_passages_upsert
             insert into lane_passages as p (queue, passed_at, told_at, peak_lag_ms, peak_at)
-            select u.queue, u.passed_at, now(), u.lag_ms, now()
-            from unnest($1::text[], $2::timestamptz[], $3::bigint[])
-                 with ordinality as u (queue, passed_at, lag_ms, position)
+            select u.queue, u.passed_at, u.told_at, u.lag_ms, now()
+            from unnest($1::text[], $2::timestamptz[], $3::bigint[], $5::timestamptz[])
+                 with ordinality as u (queue, passed_at, lag_ms, told_at, position)
             order by u.position
             on conflict (queue) do update set
                 passed_at = greatest(p.passed_at, excluded.passed_at),
-                told_at = excluded.told_at,
+                told_at = greatest(p.told_at, excluded.told_at),
                 peak_lag_ms = case
                     when p.peak_at < now() - make_interval(secs => $4) then excluded.peak_lag_ms
                     else greatest(p.peak_lag_ms, excluded.peak_lag_ms) end,
@@ -55,6 +56,7 @@ impl Store {
             let kept = by_queue.entry(&one.queue).or_insert_with(|| one.clone());
             kept.passed_at = kept.passed_at.max(one.passed_at);
             kept.lag = kept.lag.max(one.lag);
+            kept.told_at = kept.told_at.max(one.told_at);
         }
         let queues: Vec<_> = by_queue.keys().copied().collect();
         let passed: Vec<_> = by_queue.values().map(|one| one.passed_at).collect();
@@ -62,11 +64,29 @@ impl Store {
             .values()
             .map(|one| i64::try_from(one.lag.as_millis()).unwrap_or(i64::MAX))
             .collect();
+        let told: Vec<_> = by_queue.values().map(|one| one.told_at).collect();
         let remembered = PEAK_REMEMBERED.as_secs_f64();
         self.bounded(async {
             let client = self.client().await?;
-            execute(&client, UPSERT, &[&queues, &passed, &lags, &remembered]).await?;
+            let values: [&(dyn ToSql + Sync); 5] = [&queues, &passed, &lags, &remembered, &told];
+            execute(&client, UPSERT, &values).await?;
             Ok(())
+        })
+        .await
+    }
+
+    /// Up to when all that dispatchers reported is recorded, as far as is known; none while they
+    /// have told nothing. By their clocks.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] when the database is.
+    pub async fn recorded_until(&self) -> Result<Option<OffsetDateTime>, StoreError> {
+        const TOLD: &str = "-- lane_passages_told
+            select max(told_at) as told_at from lane_passages";
+        self.bounded(async {
+            let client = self.client().await?;
+            let found = row(&client, TOLD, &[]).await?;
+            found.map_or(Ok(None), |row| get(&row, "told_at"))
         })
         .await
     }

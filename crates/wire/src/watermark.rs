@@ -16,6 +16,7 @@ pub fn encode(watermark: &Watermark) -> Bytes {
         queue: watermark.queue.clone(),
         passed_at_us: field::micros(watermark.passed_at),
         lag_ms: field::millis(watermark.lag),
+        told_at_us: field::micros(watermark.told_at),
     };
     message.encode_to_vec().into()
 }
@@ -26,9 +27,16 @@ pub fn encode(watermark: &Watermark) -> Bytes {
 /// When it is no watermark.
 pub fn decode(item: Bytes) -> Result<Watermark, DecodeError> {
     let message = proto::Watermark::decode(item)?;
+    let passed_at = field::instant(message.passed_at_us, "passed_at_us")?;
+    // It was told after that, at least.
+    let told_at = match message.told_at_us {
+        0 => passed_at,
+        told_at_us => field::instant(told_at_us, "told_at_us")?,
+    };
     Ok(Watermark {
         queue: message.queue,
-        passed_at: field::instant(message.passed_at_us, "passed_at_us")?,
+        passed_at,
+        told_at,
         lag: Duration::from_millis(message.lag_ms),
     })
 }

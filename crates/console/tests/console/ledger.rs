@@ -38,6 +38,7 @@ async fn all_passed(world: &World) {
     let first = queue::first_lanes(Shards::ONE);
     let told = first.into_iter().chain(queue::later_lanes(Shards::ONE));
     let told = told.map(|queue| Watermark {
+        told_at: OffsetDateTime::now_utc(),
         queue,
         passed_at: OffsetDateTime::now_utc(),
         lag: Duration::ZERO,

@@ -163,11 +163,12 @@ async fn a_thousand_endpoints_of_a_slow_host_share_its_places() {
     let mut batch = Vec::new();
     for number in 0..1_000 {
         let url = format!("{}/{number}", receiver.url());
-        let endpoint = world.endpoint_with(&url, &[3_600], |settings| {
+        let endpoint = world.new_endpoint(&url, &[3_600], |settings| {
             settings.timeout = Duration::from_secs(30);
         });
         batch.push(world.dispatch(endpoint.await));
     }
+    world.endpoints.refresh().await.unwrap();
     for dispatches in batch.chunks(32) {
         world.publish(dispatches).await;
     }

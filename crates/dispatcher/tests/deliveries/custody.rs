@@ -9,7 +9,8 @@ use domain::attempt::AttemptNumber;
 use domain::dispatch::{Custody, Dispatch};
 use domain::report::Standing;
 use rstest::rstest;
-use testkit::{Receiver, Respond};
+use testkit::{Receiver, Respond, eventually};
+use time::OffsetDateTime;
 
 use crate::world::{SOON, World, config, encode, shard};
 
@@ -126,6 +127,31 @@ async fn what_another_dispatcher_made_is_not_made_again() {
     world.ready().await;
     world.drained(&queue::dispatch_fresh(shard())).await;
     assert_eq!(receiver.requests().len(), MESSAGES);
+    world.stop().await;
+}
+
+/// The record may be behind with what it was told: it is asked again.
+#[tokio::test]
+async fn a_record_that_is_behind_is_waited_for() {
+    let world = World::start().await;
+    let receiver = Receiver::start([Respond::ok()]).await;
+    let endpoint = world.endpoint(&receiver.url(), &[1]).await;
+    let dispatch = Dispatch {
+        custody: Custody::Repeated,
+        ..world.dispatch(endpoint)
+    };
+    world.tell(OffsetDateTime::now_utc()).await;
+    world.publish(std::slice::from_ref(&dispatch)).await;
+    let asked = "select count(*)::text from pg_stat_activity \
+                 where query like '-- attempts_settled%' and state = 'idle'";
+    eventually(SOON, "the record to have been asked", async || {
+        world.stack.ask(asked).await.is_ok_and(|asked| asked != "0")
+    })
+    .await;
+    world.record_attempt(&dispatch).await;
+    world.tell(OffsetDateTime::now_utc()).await;
+    world.drained(&queue::dispatch_fresh(shard())).await;
+    assert_eq!(receiver.requests().len(), 0);
     world.stop().await;
 }
 

@@ -174,6 +174,18 @@ impl World {
         waits_s: &[u64],
         change: impl FnOnce(&mut Settings),
     ) -> EndpointId {
+        let id = self.new_endpoint(url, waits_s, change).await;
+        self.endpoints.refresh().await.unwrap();
+        id
+    }
+
+    /// The same; the dispatcher sees it when it is told next.
+    pub(crate) async fn new_endpoint(
+        &self,
+        url: &str,
+        waits_s: &[u64],
+        change: impl FnOnce(&mut Settings),
+    ) -> EndpointId {
         let waits = waits_s.iter().copied().map(Duration::from_secs).collect();
         let mut settings = Settings {
             url: url.parse().unwrap(),
@@ -191,9 +203,7 @@ impl World {
         let made = self
             .store
             .create_endpoint(self.tenant, &settings, &self.secret);
-        let id = made.await.unwrap().id;
-        self.endpoints.refresh().await.unwrap();
-        id
+        made.await.unwrap().id
     }
 
     /// A first attempt of a new event.
@@ -399,6 +409,17 @@ impl World {
         let endpoints = vec![of.due.delivery.endpoint];
         let new = NewEvent { event, endpoints };
         self.store.record(&[new]).await.unwrap();
+    }
+
+    /// Lets the record know that all that was reported until then is recorded.
+    pub(crate) async fn tell(&self, told_at: OffsetDateTime) {
+        let watermark = Watermark {
+            queue: "a lane".to_owned(),
+            passed_at: told_at,
+            lag: Duration::ZERO,
+            told_at,
+        };
+        self.store.record_watermarks(&[watermark]).await.unwrap();
     }
 
     /// Lets the record know that the delivery's attempt succeeded.

@@ -200,6 +200,7 @@ async fn how_far_the_lanes_have_come_is_recorded() {
     publish(&rig, std::slice::from_ref(&report)).await;
     let queues = lanes.first.iter().chain(&lanes.later);
     let told = queues.map(|queue| Watermark {
+        told_at: report.accepted_at,
         queue: queue.clone(),
         passed_at: report.accepted_at,
         lag: Duration::ZERO,

@@ -11,7 +11,22 @@ fn told(queue: &str, passed_at: OffsetDateTime, lag_s: u64) -> Watermark {
         queue: queue.to_owned(),
         passed_at,
         lag: Duration::from_secs(lag_s),
+        told_at: passed_at + Duration::from_secs(lag_s),
     }
+}
+
+#[tokio::test]
+async fn what_was_told_last_is_recorded_up_to() {
+    let db = Db::new().await;
+    let until = async || db.store.recorded_until().await.unwrap();
+    assert_eq!(until().await, None);
+    let at = now();
+    let both = [told("fresh.00", at, 5), told("retry.00", at, 7)];
+    db.store.record_watermarks(&both).await.unwrap();
+    assert_eq!(until().await, Some(at + Duration::from_secs(7)));
+    let late = [told("retry.00", at, 6)];
+    db.store.record_watermarks(&late).await.unwrap();
+    assert_eq!(until().await, Some(at + Duration::from_secs(7)));
 }
 
 fn lanes() -> Lanes {

@@ -210,9 +210,10 @@ prop_compose! {
     pub(crate) fn watermark()(
         queue: String,
         passed_at in instant(),
+        told_at in instant(),
         lag_ms: u64,
     ) -> Watermark {
-        Watermark { queue, passed_at, lag: Duration::from_millis(lag_ms) }
+        Watermark { queue, passed_at, told_at, lag: Duration::from_millis(lag_ms) }
     }
 }
 
