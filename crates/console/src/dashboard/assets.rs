@@ -18,7 +18,7 @@ struct Asset {
     content: &'static str,
 }
 
-const ASSETS: [Asset; 15] = [
+const ASSETS: [Asset; 16] = [
     Asset {
         name: "layout.css",
         kind: CSS,
@@ -63,6 +63,11 @@ const ASSETS: [Asset; 15] = [
         name: "times.js",
         kind: MODULE,
         content: include_str!("../../assets/times.js"),
+    },
+    Asset {
+        name: "here.js",
+        kind: MODULE,
+        content: include_str!("../../assets/here.js"),
     },
     Asset {
         name: "copy.js",

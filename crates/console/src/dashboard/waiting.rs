@@ -4,7 +4,8 @@ use super::state::Instant;
 use super::words;
 use crate::resources::queues::{Queue, Queues, Tier};
 
-/// What each kind of queue holds; one that is not named is told by its own name.
+/// What each kind of queue holds, in the order in which an event comes by them; one that is not
+/// named comes last, by its own name.
 const HOLDS: [(&str, &str); 10] = [
     ("inbox", "Published by AMQP, not taken yet"),
     ("fanout", "Accepted events, to be recorded"),
@@ -50,23 +51,29 @@ impl Waiting {
         let most = queues.tiers.iter().map(|tier| tier.messages).max();
         let most = most.unwrap_or_default().max(1);
         let parked = queues.tiers.iter().map(|tier| tier.messages).sum();
+        let mut in_order = queues.queues;
+        in_order.sort_by_key(|queue| place(&queue.queue).unwrap_or(HOLDS.len()));
         Some(Self {
             asked,
             parked: count(parked),
-            queues: queues.queues.into_iter().map(kind).collect(),
+            queues: in_order.into_iter().map(kind).collect(),
             tiers: queues.tiers.iter().map(|tier| bar(tier, most)).collect(),
         })
     }
 }
 
 fn kind(queue: Queue) -> Kind {
-    let known = HOLDS.iter().find(|(name, _)| *name == queue.queue);
+    let known = place(&queue.queue).map(|place| HOLDS[place]);
     let trouble = (queue.messages > 0 && queue.consumers == 0).then_some("nobody takes from it");
     Kind {
         messages: count(queue.messages),
         trouble,
-        holds: known.map_or(queue.queue, |(_, words)| (*words).to_owned()),
+        holds: known.map_or(queue.queue, |(_, words)| words.to_owned()),
     }
+}
+
+fn place(name: &str) -> Option<usize> {
+    HOLDS.iter().position(|(known, _)| *known == name)
 }
 
 fn bar(tier: &Tier, most: u64) -> Bar {
@@ -107,9 +114,9 @@ mod tests {
         let queues = Queues {
             asked_at: Some("2026-03-02T10:15:00Z".to_owned()),
             queues: vec![
-                queue("fresh", 1_200, 2),
                 queue("bulk", 3, 0),
                 queue("later", 0, 0),
+                queue("fresh", 1_200, 2),
             ],
             tiers: vec![tier(1, 1), tier(3_600, 300), tier(7_200, 0)],
         };

@@ -19,6 +19,15 @@ const EVENTS: u64 = 14;
 /// Paths that are no pages: one never ends, one is a file.
 const NO_PAGES: [&str; 2] = ["/stream", "/payload"];
 
+/// The path of every page that asks for a session, with its parameters in braces.
+pub(crate) fn templates() -> impl Iterator<Item = &'static str> {
+    console::pages()
+        .filter(|(method, path)| {
+            *method == Method::GET && !NO_PAGES.iter().any(|end| path.ends_with(end))
+        })
+        .map(|(_, path)| path)
+}
+
 pub(crate) struct Scene {
     pub(crate) cluster: Cluster,
     /// What stands for the parameters of paths.
@@ -106,12 +115,7 @@ impl Scene {
 
     /// Where every page is.
     pub(crate) fn pages(&self) -> Vec<String> {
-        let templates = console::pages()
-            .filter(|(method, path)| {
-                *method == Method::GET && !NO_PAGES.iter().any(|end| path.ends_with(end))
-            })
-            .map(|(_, path)| path);
-        let with_session = templates.map(|template| self.path(template));
+        let with_session = templates().map(|template| self.path(template));
         let empty = ["webhooks", "events", "dead-letters", "replays"]
             .map(|part| format!("/tenants/umbrella/{part}"));
         let others = ["/docs", "/login", "/nowhere"].map(str::to_owned);
