@@ -8,6 +8,7 @@ use bytes::Bytes;
 use domain::dispatch::Dispatch;
 use service::{Latch, Readiness};
 use tokio::select;
+use tokio::sync::Semaphore;
 use tokio::time::interval;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -15,7 +16,7 @@ use wire::{DecodeError, batch, dispatch};
 
 use crate::compose::Bodies;
 use crate::dispatcher::{Dispatcher, Item};
-use crate::doubt::Doubt;
+use crate::doubt::{self, Doubt};
 use crate::outbox::Poison;
 use crate::progress::{CaughtUp, Progress};
 use crate::telemetry;
@@ -92,12 +93,19 @@ impl Crew {
         latch: Latch,
     ) {
         let mut look = interval(LOOK);
+        // In quarantine one message is taken at a time, which has failed too often to be known to be
+        // made: nothing there is to wait for the record.
+        let in_doubt = match lane {
+            Lane::Fresh | Lane::Retry | Lane::Bulk => doubt::AT_ONCE,
+            Lane::Quarantine => 0,
+        };
+        let in_doubt = Arc::new(Semaphore::new(in_doubt));
         loop {
             select! {
                 received = consumer.next() => {
                     let Some(received) = received else { return };
                     progress.took(&received);
-                    let done = self.take_apart(lane, received).await;
+                    let done = self.take_apart(lane, received, &in_doubt).await;
                     if lane == Lane::Quarantine {
                         done.wait().await;
                     }
@@ -120,7 +128,12 @@ impl Crew {
     }
 
     /// Starts a task for each item. Returns what tells when all have ended.
-    async fn take_apart(&self, lane: Lane, received: Received) -> TaskTracker {
+    async fn take_apart(
+        &self,
+        lane: Lane,
+        received: Received,
+        in_doubt: &Arc<Semaphore>,
+    ) -> TaskTracker {
         let tasks = TaskTracker::new();
         tasks.close();
         let items = match batch::split(received.body.clone()) {
@@ -141,14 +154,8 @@ impl Crew {
                 return tasks;
             }
         };
-        // What is in quarantine has failed so often that it is not known to be made; one at a time,
-        // nothing there is to wait for the record.
-        let doubt = match lane {
-            Lane::Fresh | Lane::Retry | Lane::Bulk => {
-                Doubt::about(&message, parts.iter().filter_map(Part::dispatch))
-            }
-            Lane::Quarantine => None,
-        };
+        let dispatches = parts.iter().filter_map(Part::dispatch);
+        let doubt = Doubt::about(&message, dispatches, in_doubt);
         let batch = Batch { message, doubt };
         for (part, ticket) in parts.into_iter().zip(tickets) {
             if let Some(dispatch) = part.dispatch() {
