@@ -292,7 +292,8 @@ pub(crate) fn watermark() -> Watermark {
         queue: "posthaste.dispatch.fresh.07".to_owned(),
         passed_at: at(1_764_000_000_000_000),
         lag: Duration::from_millis(90_500),
-        told_at: at(1_764_000_090_500_000),
+        // What the bytes of versions that didn't tell it are read as.
+        told_at: at(1_764_000_000_000_000),
     }
 }
 
