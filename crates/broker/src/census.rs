@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::backoff::Backoff;
 use crate::broker::Broker;
-use crate::connection::ConnectError;
+use crate::connection::{ConnectError, channel};
 use crate::properties::short;
 
 /// How often it is asked.
@@ -47,7 +47,7 @@ async fn follow(
 ) -> Result<Infallible, ConnectError> {
     let endpoint = broker.endpoint();
     let connection = endpoint.connect("census").await?;
-    let channel = connection.create_channel().await?;
+    let channel = channel(&connection, endpoint.timeout).await?;
     loop {
         let passive = QueueDeclareOptions {
             passive: true,

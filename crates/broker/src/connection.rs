@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use lapin::uri::AMQPUri;
-use lapin::{Connection, ConnectionProperties};
+use lapin::{Channel, Connection, ConnectionProperties};
 use secrecy::ExposeSecret;
 use thiserror::Error;
 use tokio::sync::Semaphore;
@@ -95,6 +95,17 @@ impl Endpoint {
             Ok(Err(panicked)) => Err(lapin::Error::from(io::Error::other(panicked)).into()),
             Err(_) => Err(ConnectError::Timeout(limit)),
         }
+    }
+}
+
+/// Opens a channel on a connection, within `limit`.
+pub(crate) async fn channel(
+    connection: &Connection,
+    limit: Duration,
+) -> Result<Channel, ConnectError> {
+    match timeout(limit, connection.create_channel()).await {
+        Ok(opened) => Ok(opened?),
+        Err(_) => Err(ConnectError::Timeout(limit)),
     }
 }
 

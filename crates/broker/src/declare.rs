@@ -9,7 +9,7 @@ use lapin::{Connection, ErrorKind};
 use thiserror::Error;
 use tokio::time::timeout;
 
-use crate::connection::ConnectError;
+use crate::connection::{ConnectError, channel};
 use crate::properties::short;
 use crate::topology::arguments::ArgumentValue;
 use crate::topology::{Arguments, Exchange, ExchangeKind, Topology};
@@ -52,9 +52,7 @@ pub(crate) async fn all(
     topology: &Topology,
     limit: Duration,
 ) -> Result<(), DeclareError> {
-    let opened = timeout(limit, connection.create_channel()).await;
-    let opened = opened.map_err(|_| ConnectError::Timeout(limit))?;
-    let channel = opened.map_err(ConnectError::from)?;
+    let channel = channel(connection, limit).await?;
     for exchange in &topology.exchanges {
         let options = ExchangeDeclareOptions {
             durable: true,

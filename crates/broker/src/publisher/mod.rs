@@ -92,7 +92,8 @@ impl Publisher {
     /// Publishes, and returns when the broker has stored the message.
     ///
     /// A message whose connection is lost before its confirm is published again within the
-    /// deadline, so it may be stored twice; the second carries [`header::AGAIN`]. Dropping the future does not take a message back.
+    /// deadline, so it may be stored twice; the second carries [`header::AGAIN`]. Dropping the
+    /// future does not take a message back.
     ///
     /// # Errors
     /// After the publisher's deadline at the latest: see [`PublishError`].
