@@ -76,21 +76,15 @@ impl Doubt {
         if !self.asked.contains(&key) {
             return false;
         }
-        let asking = async || {
-            let settled = self.ask(record).await;
-            self.place
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .take();
-            settled
-        };
-        let settled = self.settled.get_or_init(asking).await;
+        let settled = self.settled.get_or_init(|| self.ask(record)).await;
         settled.contains(&key)
     }
 
     /// Asks when those who made them have had the time to say so, and again for as long as the
     /// record is behind with what it was told.
     async fn ask(&self, record: &Store) -> HashSet<AttemptKey> {
+        let place = self.place.lock();
+        let _place = place.unwrap_or_else(PoisonError::into_inner).take();
         let came = OffsetDateTime::now_utc();
         sleep(SETTLING + jitter().of(SPREAD)).await;
         let latest = Instant::now() + BEHIND;

@@ -182,11 +182,10 @@ impl Report {
             let class = worst.entry(one.fault.class()).or_default();
             *class = took.max(*class);
         }
-        let stopped = happened.iter().map(|one| one.stopped_after).max();
-        self.judge(&worst, stopped.unwrap_or_default());
+        self.judge(&worst);
     }
 
-    fn judge(&mut self, worst: &BTreeMap<Class, Duration>, stopped: Duration) {
+    fn judge(&mut self, worst: &BTreeMap<Class, Duration>) {
         let Findings {
             lost,
             false_202s,
@@ -229,8 +228,10 @@ impl Report {
                 broken.push(format!("recovery, {class:?}: {:.1} s", took.as_secs_f64()));
             }
         }
-        if stopped > STOP_BOUND {
-            broken.push(format!("an orderly stop: {:.1} s", stopped.as_secs_f64()));
+        let stops_s = self.recoveries.values().map(|one| one.worst_stop_s);
+        let stopped_s = stops_s.fold(0.0, f64::max);
+        if stopped_s > STOP_BOUND.as_secs_f64() {
+            broken.push(format!("an orderly stop: {stopped_s:.1} s"));
         }
         self.broken = broken;
     }
