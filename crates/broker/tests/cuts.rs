@@ -9,7 +9,6 @@ use support::{PATIENCE, consume, declared, message, next};
 use testkit::{Proxy, Stack};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
-use url::Url;
 
 /// Fewer than a message may come back.
 const CUTS: usize = 10;
@@ -21,9 +20,7 @@ async fn no_acknowledgement_outlasts_its_connection() {
     let stack = Stack::new().await;
     let direct = declared(&stack).await;
     let publisher = direct.publisher("test");
-    let url: Url = stack.amqp_url().parse().unwrap();
-    let address = format!("{}:{}", url.host_str().unwrap(), url.port().unwrap());
-    let proxy = Proxy::to(address.parse().unwrap()).await;
+    let proxy = Proxy::before(&stack.amqp_url()).await;
     let proxied = Config::new(proxy.url(&stack.amqp_url()).into(), "test");
     let broker = Broker::new(&proxied).unwrap();
     let prefetch = u16::try_from(MESSAGES).unwrap();

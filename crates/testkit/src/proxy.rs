@@ -71,6 +71,16 @@ impl Proxy {
         }
     }
 
+    /// A proxy to the server of this URL.
+    ///
+    /// # Panics
+    /// When it is no URL with a host that is known and a port, or loopback has no free port.
+    pub async fn before(url: &str) -> Self {
+        let url = url::Url::parse(url).expect("a URL");
+        let addresses = url.socket_addrs(|| None).expect("a known host and a port");
+        Self::to(addresses[0]).await
+    }
+
     /// Where it listens.
     #[must_use]
     pub fn address(&self) -> SocketAddr {

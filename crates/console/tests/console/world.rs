@@ -81,8 +81,7 @@ impl World {
         let config = broker::Config::new(stack.amqp_url().into(), "test");
         let broker = Broker::new(&config).unwrap();
         broker.declare(&Topology::new(Shards::ONE)).await.unwrap();
-        let amqp: url::Url = stack.amqp_url().parse().unwrap();
-        let amqp = Proxy::to(amqp.socket_addrs(|| None).unwrap()[0]).await;
+        let amqp = Proxy::before(&stack.amqp_url()).await;
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let world = Self {
             platform: key(&store, Reach::Platform, &EVERYTHING).await,

@@ -32,7 +32,6 @@ use testkit::{Proxy, Stack, eventually};
 use time::OffsetDateTime;
 use tokio::sync::Mutex;
 use tokio_util::sync::CancellationToken;
-use url::Url;
 use uuid::Uuid;
 use wire::dispatch::Target;
 use wire::{CONTENT_TYPE, MessageType, batch};
@@ -83,7 +82,7 @@ impl World {
 
     pub(crate) async fn with(config: Config) -> Self {
         let stack = Stack::new().await;
-        let postgres = proxy(&stack.postgres_url()).await;
+        let postgres = Proxy::before(&stack.postgres_url()).await;
         let url = SecretString::from(postgres.url(&stack.postgres_url()));
         store::migrate(&url).await.unwrap();
         let key = Keyring::generate("test").unwrap();
@@ -95,7 +94,7 @@ impl World {
         };
         let tenant = store.create_tenant(&new).await.unwrap().id;
 
-        let rabbitmq = proxy(&stack.amqp_url()).await;
+        let rabbitmq = Proxy::before(&stack.amqp_url()).await;
         let proxied = connect(rabbitmq.url(&stack.amqp_url()));
         let broker = connect(stack.amqp_url());
         broker.declare(&Topology::new(Shards::ONE)).await.unwrap();
@@ -455,13 +454,6 @@ impl World {
         };
         self.store.record_reports(&[report]).await.unwrap();
     }
-}
-
-async fn proxy(url: &str) -> Proxy {
-    let url: Url = url.parse().unwrap();
-    let (host, port) = (url.host_str().unwrap(), url.port().unwrap());
-    let address = tokio::net::lookup_host((host, port)).await.unwrap().next();
-    Proxy::to(address.unwrap()).await
 }
 
 fn connect(amqp_url: String) -> Broker {

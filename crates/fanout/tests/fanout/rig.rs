@@ -55,8 +55,8 @@ impl Rig {
         let config = broker::Config::new(stack.amqp_url().into(), "test");
         let broker = Broker::new(&config).unwrap();
         broker.declare(&topology).await.unwrap();
-        let postgres = proxy(&url).await;
-        let amqp = proxy(&stack.amqp_url()).await;
+        let postgres = Proxy::before(&url).await;
+        let amqp = Proxy::before(&stack.amqp_url()).await;
         let rig = Self {
             publisher: broker.publisher("test"),
             tenant: tenant.unwrap().id,
@@ -242,11 +242,6 @@ fn decoded(body: &Bytes) -> Vec<Dispatch> {
 
 pub(crate) fn shard() -> Shard {
     Shards::ONE.all().next().unwrap()
-}
-
-async fn proxy(url: &str) -> Proxy {
-    let url: url::Url = url.parse().unwrap();
-    Proxy::to(url.socket_addrs(|| None).unwrap()[0]).await
 }
 
 fn connect(url: &str) -> Store {

@@ -72,11 +72,11 @@ impl Rig {
         let broker = Broker::new(&config).unwrap();
         broker.declare(&Topology::new(Shards::ONE)).await.unwrap();
         let shard = Shards::ONE.all().next().unwrap();
-        let postgres = before(&stack.postgres_url()).await;
+        let postgres = Proxy::before(&stack.postgres_url()).await;
         let followed = connect(&postgres.url(&stack.postgres_url()));
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let rig = Self {
-            amqp: before(&stack.amqp_url()).await,
+            amqp: Proxy::before(&stack.amqp_url()).await,
             postgres,
             tenant,
             address: listener.local_addr().unwrap(),
@@ -318,12 +318,6 @@ pub(crate) fn event(data: &str) -> String {
 /// The same, with another member.
 pub(crate) fn event_with(member: &str) -> String {
     format!(r#"{{"tenant":"acme","event":"shipment.created","data":1,{member}}}"#)
-}
-
-/// A proxy before the server of this URL.
-async fn before(url: &str) -> Proxy {
-    let server: url::Url = url.parse().unwrap();
-    Proxy::to(server.socket_addrs(|| None).unwrap()[0]).await
 }
 
 fn consume(broker: &Broker, queue: String) -> Mutex<Consumer> {

@@ -48,10 +48,8 @@ impl Rig {
         let config = broker::Config::new(stack.amqp_url().into(), "test");
         let broker = Broker::new(&config).unwrap();
         broker.declare(&Topology::new(Shards::ONE)).await.unwrap();
-        let postgres: url::Url = url.parse().unwrap();
-        let postgres = postgres.socket_addrs(|| None).unwrap()[0];
         Self {
-            postgres: Proxy::to(postgres).await,
+            postgres: Proxy::before(&url).await,
             store: connect(&url),
             publisher: broker.publisher("test"),
             broker,
